@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 
 /// What a keyspace holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum KeyspaceKind {
     /// What an application put there.
@@ -36,7 +36,10 @@ pub enum KeyspaceKind {
 /// # Ok::<(), storage_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Keyspace(u16);
+pub struct Keyspace {
+    id: u16,
+    kind: KeyspaceKind,
+}
 
 impl Keyspace {
     /// The keyspace of a name matching `[a-z][a-z0-9_]{0,47}`.
@@ -75,17 +78,17 @@ impl Keyspace {
 
     /// Its name. A derived keyspace is called `parent.part`, one of core's own `_name`.
     pub fn name(self) -> &'static str {
-        names().read().list[usize::from(self.0)].0
+        names().read().list[self.id()]
     }
 
     /// What it holds.
     pub fn kind(self) -> KeyspaceKind {
-        names().read().list[usize::from(self.0)].1
+        self.kind
     }
 
     /// A dense number, counted from zero in this process; never stored.
     pub fn id(self) -> usize {
-        usize::from(self.0)
+        usize::from(self.id)
     }
 }
 
@@ -97,7 +100,7 @@ impl fmt::Debug for Keyspace {
 
 #[derive(Default)]
 struct Names {
-    list: Vec<(&'static str, KeyspaceKind)>,
+    list: Vec<&'static str>,
     ids: HashMap<&'static str, u16>,
 }
 
@@ -108,20 +111,20 @@ fn names() -> &'static RwLock<Names> {
 
 fn intern(name: &str, kind: KeyspaceKind) -> Result<Keyspace> {
     if let Some(&id) = names().read().ids.get(name) {
-        return Ok(Keyspace(id));
+        return Ok(Keyspace { id, kind });
     }
     let mut names = names().write();
     if let Some(&id) = names.ids.get(name) {
-        return Ok(Keyspace(id));
+        return Ok(Keyspace { id, kind });
     }
     let len = names.list.len();
     let id = u16::try_from(len).ok().filter(|_| len < limits::KEYSPACES_MAX).ok_or_else(|| {
         Error::invalid(format!("{len} keyspaces are named in this process, limit is {}", limits::KEYSPACES_MAX))
     })?;
     let name: &'static str = Box::leak(name.into());
-    names.list.push((name, kind));
+    names.list.push(name);
     names.ids.insert(name, id);
-    Ok(Keyspace(id))
+    Ok(Keyspace { id, kind })
 }
 
 /// A growing array with a place for every keyspace, read without a lock.

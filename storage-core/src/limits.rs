@@ -74,10 +74,15 @@ impl Limits {
 
 #[inline]
 pub(crate) fn check_key(key: &[u8]) -> Result<()> {
-    if (1..=KEY_LEN_MAX).contains(&key.len()) {
+    check_key_len(key.len())
+}
+
+#[inline]
+pub(crate) fn check_key_len(len: usize) -> Result<()> {
+    if (1..=KEY_LEN_MAX).contains(&len) {
         return Ok(());
     }
-    Err(key_error(key.len(), KEY_LEN_MAX))
+    Err(key_error(len, KEY_LEN_MAX))
 }
 
 #[inline]

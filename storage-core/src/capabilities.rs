@@ -1,0 +1,77 @@
+//! What an engine can do, as facts that a caller can act on.
+
+/// What a commit outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Survives {
+    /// Nothing: it is gone with the process, also after a clean close.
+    Memory,
+    /// A clean close; a crash of the process may lose it.
+    Close,
+    /// A crash of the process; a power cut may lose it.
+    ProcessCrash,
+    /// A power cut.
+    PowerLoss,
+}
+
+/// The facts about an engine. Conformance proves each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Its short name, such as `mem` or `redb`; errors carry it.
+    pub name: &'static str,
+    /// What a commit with `Durability::Sync` outlives.
+    pub sync_survives: Survives,
+    /// What a commit with `Durability::Deferred` outlives before the next `sync`.
+    pub deferred_survives: Survives,
+    /// Whether core seals records with checksums and verifies them on every read.
+    pub checksums: Checksums,
+}
+
+/// Whether core verifies what it reads from an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Checksums {
+    /// Every record is sealed when written and verified when read.
+    Verified,
+    /// The records never leave the process's memory, so that there is nothing to verify.
+    Skipped,
+}
+
+impl Capabilities {
+    /// The facts about an engine that stores: both levels survive power loss and records are verified.
+    pub const fn durable(name: &'static str) -> Self {
+        Capabilities {
+            name,
+            sync_survives: Survives::PowerLoss,
+            deferred_survives: Survives::PowerLoss,
+            checksums: Checksums::Verified,
+        }
+    }
+
+    /// The facts about an engine that keeps everything in memory.
+    pub const fn memory(name: &'static str) -> Self {
+        Capabilities {
+            name,
+            sync_survives: Survives::Memory,
+            deferred_survives: Survives::Memory,
+            checksums: Checksums::Skipped,
+        }
+    }
+
+    /// The same with another survival of deferred commits.
+    #[must_use]
+    pub const fn with_deferred(mut self, survives: Survives) -> Self {
+        self.deferred_survives = survives;
+        self
+    }
+
+    /// Whether what is stored is there after closing and opening again.
+    pub fn reopens(&self) -> bool {
+        self.sync_survives > Survives::Memory
+    }
+
+    /// Whether deferred commits need a later `sync` to survive what `Sync` ones do.
+    pub fn needs_sync(&self) -> bool {
+        self.deferred_survives < self.sync_survives
+    }
+}

@@ -1,0 +1,454 @@
+//! The database: what an application holds.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::batch::{Batch, Change, Write};
+use crate::capabilities::Capabilities;
+use crate::clock::{MonotonicClock, Timestamp};
+use crate::commit::Pipeline;
+use crate::commit::member::Member;
+use crate::counter;
+use crate::derived::Definition;
+use crate::engine::{Engine, Intent};
+use crate::error::{Error, Kind, Result};
+use crate::expiry;
+use crate::found::{Admission, Found};
+use crate::key::Key;
+use crate::keyspace::{Keyspace, KeyspaceKind, KeyspaceMap};
+use crate::limits::{Limits, check_derived_key, check_key};
+use crate::maintenance::Maintenance;
+use crate::options::{Options, Outcome, TransactOptions, ends_at};
+use crate::range::{Direction, KeyRange};
+use crate::record::{Payload, Record};
+use crate::retry;
+use crate::snapshot::Snapshot;
+use crate::statistics::{Counters, Snapshots, Statistics};
+use crate::tables;
+use crate::transaction::{Attributes, Transaction};
+use crate::watch::{Cause, Watch, Watches};
+
+/// A database on an engine: a handle that is cheap to clone and used from any thread.
+///
+/// ```
+/// use storage_core::{Database, Keyspace};
+///
+/// let db = Database::new(storage_mem::MemEngine::new())?;
+/// let notes = Keyspace::new("notes")?;
+/// db.put(notes, "today", "buy milk")?;
+/// let done = db.transact(|txn| {
+///     let note = txn.get(notes, "today")?.map(|note| note.to_vec());
+///     txn.delete(notes, "today")?;
+///     Ok(note)
+/// })?;
+/// assert_eq!(done.value.as_deref(), Some(b"buy milk".as_slice()));
+/// # Ok::<(), storage_core::Error>(())
+/// ```
+pub struct Database<E: Engine>(Arc<Shared<E>>);
+
+/// What all handles of a database share.
+pub(crate) struct Shared<E: Engine> {
+    pub(crate) myself: Weak<Shared<E>>,
+    engine: E,
+    capabilities: Capabilities,
+    state: AtomicU8,
+    clock: MonotonicClock,
+    limits: Limits,
+    snapshot_age_max: Option<Duration>,
+    definitions: KeyspaceMap<Definition>,
+    /// Keyspaces that the store records as a table's. They are written only through its definition.
+    tables: KeyspaceMap<()>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) watches: Watches,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) counters: Counters,
+    pub(crate) snapshots: Snapshots,
+}
+
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+const POISONED: u8 = 2;
+
+crate::sync::thread_local! {
+    /// The databases in whose transactions this thread is.
+    static BODIES: RefCell<Vec<usize>> = RefCell::new(Vec::new());
+}
+
+impl<E: Engine> Database<E> {
+    /// A database on `engine`, with the default options.
+    pub fn new(engine: E) -> Result<Self> {
+        Database::with_options(engine, Options::new())
+    }
+
+    /// A database on `engine`.
+    pub fn with_options(engine: E, options: Options) -> Result<Self> {
+        let capabilities = engine.capabilities();
+        let sync_within = capabilities.needs_sync().then_some(options.sync_within);
+        let shared = Arc::new_cyclic(|myself| Shared {
+            myself: Weak::clone(myself),
+            engine,
+            capabilities,
+            state: AtomicU8::new(OPEN),
+            clock: MonotonicClock::new(options.clock),
+            limits: options.limits,
+            snapshot_age_max: options.snapshot_age_max,
+            definitions: KeyspaceMap::new(),
+            tables: KeyspaceMap::new(),
+            pipeline: Pipeline::new(),
+            watches: Watches::new(),
+            maintenance: Maintenance::new(sync_within, options.sweep_every),
+            counters: Counters::default(),
+            snapshots: Snapshots::default(),
+        });
+        let database = Database(shared);
+        let snapshot = database.snapshot()?;
+        for keyspace in tables::recorded(&snapshot)? {
+            database.0.tables.get_or_init(keyspace, || ());
+        }
+        let mut expiring = snapshot.range(expiry::keyspace(), &KeyRange::all(), Direction::Forward)?;
+        if expiring.next()?.is_some() {
+            database.0.note_expiring();
+        }
+        drop(expiring);
+        drop(snapshot);
+        Ok(database)
+    }
+
+    /// The facts about its engine.
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
+    }
+
+    /// Its engine, for the powers that only some have.
+    pub fn engine(&self) -> &E {
+        &self.0.engine
+    }
+
+    /// The time, as its clock tells it; it never steps back.
+    pub fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    /// What it has counted since it was opened.
+    pub fn statistics(&self) -> Statistics {
+        let counters = &self.0.counters;
+        let now = self.0.now();
+        Statistics {
+            version: self.0.pipeline.labels.published(),
+            conflicts: counters.conflicts.load(Ordering::Relaxed),
+            retries: counters.retries.load(Ordering::Relaxed),
+            exclusive: counters.exclusive.load(Ordering::Relaxed),
+            background_errors: counters.background_errors.load(Ordering::Relaxed),
+            snapshots: self.0.snapshots.len(),
+            oldest_snapshot_age: self.0.snapshots.oldest().map(|at| now.since(at)),
+        }
+    }
+
+    /// The newest committed value of a key; `None` if there is none or it has expired.
+    #[inline]
+    pub fn get(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Found<E::Owned>>> {
+        self.0.get(keyspace, key.as_ref())
+    }
+
+    /// What a counter holds; 0 where there is none. `Invalid` for any other record.
+    pub fn counter(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<i64> {
+        let key = key.as_ref();
+        match self.get(keyspace, key)? {
+            None => Ok(0),
+            Some(found) => counter::parse(keyspace, key, found.stamp(), &found),
+        }
+    }
+
+    /// Puts a value, durably, whether the key has one or not. It never expires.
+    pub fn put(&self, keyspace: Keyspace, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.put_with(keyspace, key, value, Attributes::new(), TransactOptions::new())
+    }
+
+    /// Puts a value with what is kept beside it, at a chosen durability.
+    pub fn put_with(
+        &self,
+        keyspace: Keyspace,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        attributes: Attributes,
+        options: TransactOptions,
+    ) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        check_key(key)?;
+        self.0.limits.check_value(value.len())?;
+        let stamp = attributes.stamp()?;
+        if self.0.is_plain(keyspace)? && stamp.expires_at().is_none() {
+            let stamp = self.0.admission().seal(keyspace, key, stamp, value);
+            return self.write(keyspace, key, Change::Put(Record { stamp, value: Payload::new(value) }), options);
+        }
+        self.transact_with(options, |txn| txn.put_with(keyspace, key, value, attributes)).map(drop)
+    }
+
+    /// Deletes a record, durably. Nothing happens if it is not there.
+    pub fn delete(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
+        let key = key.as_ref();
+        check_key(key)?;
+        if self.0.is_plain(keyspace)? {
+            return self.write(keyspace, key, Change::Delete, TransactOptions::new());
+        }
+        self.transact(|txn| txn.delete(keyspace, key)).map(drop)
+    }
+
+    /// Deletes every record of a range, durably. An empty range touches nothing.
+    pub fn delete_range(&self, keyspace: Keyspace, range: &KeyRange) -> Result<()> {
+        self.transact(|txn| txn.delete_range(keyspace, range.clone())).map(drop)
+    }
+
+    /// Commits one write that reads nothing.
+    fn write(&self, keyspace: Keyspace, key: &[u8], change: Change, options: TransactOptions) -> Result<()> {
+        let write = Write { keyspace, key: Key::from(key), change };
+        self.0.limits.check_transaction(write.len_bytes())?;
+        let batch = Batch { range_deletes: Vec::new(), writes: vec![write] };
+        self.0.check_outside_body()?;
+        self.0.commit(Member::blind(batch, options.durability), options.ends_at()).map(drop)
+    }
+
+    /// A stable view of everything committed now.
+    pub fn snapshot(&self) -> Result<Snapshot<E>> {
+        self.0.check_open()?;
+        let version = self.0.pipeline.labels.published();
+        let engine = self.0.engine.snapshot(Intent::Read)?;
+        Ok(Snapshot::new(Arc::clone(&self.0), engine, version))
+    }
+
+    /// Runs `body` as one serializable transaction and commits what it wrote, durably.
+    ///
+    /// After a conflict it runs `body` again, within ten seconds; so let `body` do nothing but read and write. An
+    /// error of `body`, or a panic, leaves nothing behind. Writing to the same database from inside `body` other than
+    /// through the transaction is `Invalid`.
+    pub fn transact<T>(&self, body: impl FnMut(&mut Transaction<'_, E>) -> Result<T>) -> Result<Outcome<T>> {
+        self.run(TransactOptions::new(), Cause::Application, body)
+    }
+
+    /// The same at a chosen durability and deadline.
+    pub fn transact_with<T>(
+        &self,
+        options: impl Into<TransactOptions>,
+        body: impl FnMut(&mut Transaction<'_, E>) -> Result<T>,
+    ) -> Result<Outcome<T>> {
+        self.run(options.into(), Cause::Application, body)
+    }
+
+    /// The same for a body with an error type of its own.
+    pub fn try_transact<T, X: BodyError>(
+        &self,
+        options: impl Into<TransactOptions>,
+        body: impl FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
+    ) -> Result<Outcome<T>, X> {
+        self.run(options.into(), Cause::Application, body)
+    }
+
+    pub(crate) fn run<T, X: BodyError>(
+        &self,
+        options: TransactOptions,
+        cause: Cause,
+        mut body: impl FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
+    ) -> Result<Outcome<T>, X> {
+        retry::run(&self.0, options, cause, &mut body)
+    }
+
+    /// What is committed in a range from now on, in commit order.
+    pub fn watch(&self, keyspace: Keyspace, range: KeyRange) -> Result<Watch> {
+        self.0.check_open()?;
+        self.0.check_data(keyspace)?;
+        Ok(self.0.watches.register(keyspace, range))
+    }
+
+    /// Makes every commit that returned before the call as durable as `Durability::Sync` ones are.
+    pub fn sync(&self) -> Result<()> {
+        self.0.check_open()?;
+        self.0.sync()
+    }
+
+    /// Ends the database: waits for the commit in progress, makes everything durable, and releases what it holds.
+    ///
+    /// Every later call on any handle fails with `Closed`, except this one, which does nothing more.
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<E>> {
+        &self.0
+    }
+
+    pub(crate) fn from_shared(shared: Arc<Shared<E>>) -> Self {
+        Database(shared)
+    }
+}
+
+impl<E: Engine> Clone for Database<E> {
+    fn clone(&self) -> Self {
+        Database(Arc::clone(&self.0))
+    }
+}
+
+impl<E: Engine> fmt::Debug for Database<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.0.pipeline.labels.published();
+        f.debug_struct("Database").field("engine", &self.0.capabilities.name).field("version", &version).finish()
+    }
+}
+
+/// An error that the body of a transaction can return: the layer's own, or one that wraps it.
+pub trait BodyError: From<Error> {
+    /// The layer's error inside, by which a conflict is known.
+    fn storage(&self) -> Option<&Error>;
+}
+
+impl BodyError for Error {
+    fn storage(&self) -> Option<&Error> {
+        Some(self)
+    }
+}
+
+impl<E: Engine> Shared<E> {
+    pub(crate) fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn snapshot_age_max(&self) -> Option<Duration> {
+        self.snapshot_age_max
+    }
+
+    #[inline]
+    pub(crate) fn admission(&self) -> Admission {
+        Admission { checksums: self.capabilities.checksums }
+    }
+
+    #[inline]
+    fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
+        self.check_open()?;
+        check_derived_key(key)?;
+        let Some(record) = self.engine.get(keyspace, key)? else { return Ok(None) };
+        let admission = self.admission();
+        admission.check_stamp(keyspace, key, &record.stamp)?;
+        if !record.stamp.is_live(|| self.now()) {
+            return Ok(None);
+        }
+        admission.admit(keyspace, key, record).map(Some)
+    }
+
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<()> {
+        match self.state.load(Ordering::SeqCst) {
+            OPEN => Ok(()),
+            CLOSED => Err(Error::closed()),
+            _ => {
+                let message = "a commit or sync failed in a way that leaves its outcome unknown: open it again";
+                Err(Error::new(Kind::Unavailable, message).in_engine(self.capabilities.name))
+            }
+        }
+    }
+
+    /// Stops the database until it is opened again: what it would say is no longer certain.
+    pub(crate) fn poison(&self) {
+        // A closed database stays closed.
+        let _ = self.state.compare_exchange(OPEN, POISONED, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.maintenance.syncing();
+        self.engine.sync().inspect_err(|_| self.poison())
+    }
+
+    fn close(&self) -> Result<()> {
+        self.check_outside_body()?;
+        let _lane = self.pipeline.exclusive_lane(ends_at(Duration::MAX))?;
+        if self.state.swap(CLOSED, Ordering::SeqCst) == CLOSED {
+            return Ok(());
+        }
+        self.maintenance.end();
+        self.watches.close();
+        self.engine.close()
+    }
+
+    /// The definition of a table's keyspace, `None` for any other. `Invalid` for a table that is not open.
+    #[inline]
+    pub(crate) fn definition(&self, keyspace: Keyspace) -> Result<Option<&Definition>> {
+        match self.definitions.get(keyspace) {
+            Some(definition) => Ok(Some(definition)),
+            None if self.tables.get(keyspace).is_none() => Ok(None),
+            None => Err(Error::invalid("the keyspace is a table's: open the table first").in_keyspace(keyspace)),
+        }
+    }
+
+    pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) -> Result<()> {
+        self.tables.get_or_init(keyspace, || ());
+        let id = definition.id.clone();
+        let kept = self.definitions.get_or_init(keyspace, || definition);
+        if kept.id == id {
+            return Ok(());
+        }
+        let message = format!("the table is open as `{}`, not as `{id}`", kept.id);
+        Err(Error::invalid(message).in_keyspace(keyspace))
+    }
+
+    /// Whether records of a keyspace are written without anything derived from them.
+    fn is_plain(&self, keyspace: Keyspace) -> Result<bool> {
+        self.check_open()?;
+        self.check_data(keyspace)?;
+        Ok(self.definition(keyspace)?.is_none())
+    }
+
+    /// `Invalid` for a keyspace that only core writes.
+    pub(crate) fn check_data(&self, keyspace: Keyspace) -> Result<()> {
+        match keyspace.kind() {
+            KeyspaceKind::Data => Ok(()),
+            _ => Err(Error::invalid("the keyspace is kept by the database itself").in_keyspace(keyspace)),
+        }
+    }
+
+    /// Marks this thread as being in a transaction of this database, until the mark is dropped.
+    pub(crate) fn enter_body(&self) -> Result<Body> {
+        self.check_outside_body()?;
+        BODIES.with_borrow_mut(|bodies| bodies.push(self.address()));
+        Ok(Body(()))
+    }
+
+    /// `Invalid` where this thread is in a transaction of this database, which would wait for itself.
+    pub(crate) fn check_outside_body(&self) -> Result<()> {
+        match BODIES.with_borrow(|bodies| bodies.contains(&self.address())) {
+            false => Ok(()),
+            true => Err(Error::invalid("the body of a transaction writes to its own database past it")),
+        }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+/// The mark of a thread that is in a transaction.
+pub(crate) struct Body(());
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        BODIES.with_borrow_mut(Vec::pop);
+    }
+}
+
+impl<E: Engine> Drop for Shared<E> {
+    fn drop(&mut self) {
+        self.maintenance.end();
+        if *self.state.get_mut() != CLOSED {
+            // Nobody is left to be told. Those who want to know call `close`.
+            drop(self.engine.close());
+        }
+    }
+}

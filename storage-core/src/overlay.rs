@@ -1,0 +1,119 @@
+//! The pending writes of a transaction, laid over its snapshot.
+
+use std::collections::BTreeMap;
+
+use crate::batch::{Batch, Change, Write};
+use crate::key::Key;
+use crate::keyspace::Keyspace;
+use crate::range::KeyRange;
+use crate::record::{Payload, Record};
+
+/// What a transaction will do to a key.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Put(Record<Payload>),
+    Delete,
+    /// Adds to the counter there, whatever it holds at commit.
+    Add(i64),
+    /// Puts a value that waits for a commit-time value; the record itself is kept aside.
+    Awaits,
+}
+
+/// Pending writes by keyspace and key, and the ranges deleted before them.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    keyspaces: Vec<(Keyspace, BTreeMap<Key, Pending>)>,
+    range_deletes: Vec<(Keyspace, KeyRange)>,
+    len_bytes: usize,
+}
+
+/// What the overlay says of a key.
+pub(crate) enum Seen<'a> {
+    Pending(&'a Pending),
+    RangeDeleted,
+    Untouched,
+}
+
+impl Overlay {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keyspaces.is_empty() && self.range_deletes.is_empty()
+    }
+
+    /// The bytes of keys and values written so far, those overwritten since included.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.len_bytes
+    }
+
+    pub(crate) fn pending(&self, keyspace: Keyspace) -> Option<&BTreeMap<Key, Pending>> {
+        self.keyspaces.iter().find(|(other, _)| *other == keyspace).map(|(_, map)| map)
+    }
+
+    pub(crate) fn seen(&self, keyspace: Keyspace, key: &[u8]) -> Seen<'_> {
+        if let Some(pending) = self.pending(keyspace).and_then(|map| map.get(key)) {
+            return Seen::Pending(pending);
+        }
+        match self.is_range_deleted(keyspace, key) {
+            true => Seen::RangeDeleted,
+            false => Seen::Untouched,
+        }
+    }
+
+    pub(crate) fn is_range_deleted(&self, keyspace: Keyspace, key: &[u8]) -> bool {
+        self.range_deletes.iter().any(|(other, range)| *other == keyspace && range.contains(key))
+    }
+
+    pub(crate) fn set(&mut self, keyspace: Keyspace, key: Key, pending: Pending) {
+        self.len_bytes += key.len()
+            + match &pending {
+                Pending::Put(record) => record.value.len(),
+                Pending::Add(_) => size_of::<i64>(),
+                Pending::Delete | Pending::Awaits => 0,
+            };
+        self.map(keyspace).insert(key, pending);
+    }
+
+    /// Counts bytes that are written besides the pending ones.
+    pub(crate) fn count_bytes(&mut self, bytes: usize) {
+        self.len_bytes += bytes;
+    }
+
+    pub(crate) fn delete_range(&mut self, keyspace: Keyspace, range: KeyRange) {
+        self.len_bytes += range.start().len() + range.end().map_or(0, Key::len);
+        self.map(keyspace).retain(|key, _| !range.contains(key));
+        self.range_deletes.push((keyspace, range));
+    }
+
+    fn map(&mut self, keyspace: Keyspace) -> &mut BTreeMap<Key, Pending> {
+        let index = match self.keyspaces.iter().position(|(other, _)| *other == keyspace) {
+            Some(index) => index,
+            None => {
+                self.keyspaces.push((keyspace, BTreeMap::new()));
+                self.keyspaces.len() - 1
+            }
+        };
+        &mut self.keyspaces[index].1
+    }
+
+    /// The plain writes as a sorted batch, and the additions to counters beside it.
+    pub(crate) fn into_batch(mut self) -> (Batch, Vec<(Keyspace, Key, i64)>) {
+        let mut adds = Vec::new();
+        let len = self.keyspaces.iter().map(|(_, map)| map.len()).sum();
+        let mut batch = Batch { range_deletes: self.range_deletes, writes: Vec::with_capacity(len) };
+        self.keyspaces.sort_unstable_by_key(|(keyspace, _)| *keyspace);
+        for (keyspace, map) in self.keyspaces {
+            for (key, pending) in map {
+                let change = match pending {
+                    Pending::Put(record) => Change::Put(record),
+                    Pending::Delete => Change::Delete,
+                    Pending::Add(delta) => {
+                        adds.push((keyspace, key, delta));
+                        continue;
+                    }
+                    Pending::Awaits => continue,
+                };
+                batch.writes.push(Write { keyspace, key, change });
+            }
+        }
+        (batch, adds)
+    }
+}

@@ -1,0 +1,407 @@
+//! Reading a range: the engine's cursor, with a transaction's pending writes laid over it.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, btree_map};
+use std::fmt;
+use std::ops::Bound;
+
+use crate::capabilities::Checksums;
+use crate::clock::Timestamp;
+use crate::counter;
+use crate::engine::{Cursor, Snapshot};
+use crate::error::{Escaped, Result};
+use crate::found::Admission;
+use crate::key::Key;
+use crate::keyspace::Keyspace;
+use crate::overlay::{Overlay, Pending};
+use crate::range::{Direction, KeyRange};
+use crate::record::{Memo, Payload, Record, Stamp, Value};
+use crate::transaction::Reads;
+
+/// The records of a range, one after the other.
+///
+/// It lends each record, so that reading keys alone reads no values:
+///
+/// ```ignore
+/// let mut range = snapshot.range(notes, KeyRange::all(), Direction::Forward)?;
+/// while let Some(mut entry) = range.next()? {
+///     println!("{:?}: {} bytes", entry.key(), entry.value()?.len());
+/// }
+/// ```
+pub struct Range<'a, S: Snapshot + 'a> {
+    keyspace: Keyspace,
+    direction: Direction,
+    admission: Admission,
+    liveness: Liveness,
+    cursor: S::Cursor<'a>,
+    ahead: Ahead,
+    overlay: Option<Layer<'a>>,
+    tracker: Option<Tracker<'a>>,
+    current: Current<'a>,
+    inflated: Vec<u8>,
+}
+
+/// Which records a range shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Liveness {
+    /// Those that are live at a time.
+    At(Timestamp),
+    /// All, expired ones included.
+    Any,
+}
+
+impl Liveness {
+    fn shows(self, stamp: Stamp) -> bool {
+        match self {
+            Liveness::At(now) => stamp.is_live(|| now),
+            Liveness::Any => true,
+        }
+    }
+}
+
+/// Where the engine's cursor stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// On a record already returned or passed, or before the first.
+    Behind,
+    /// On a record that was not returned yet.
+    Ready,
+    /// Behind the last record.
+    Done,
+}
+
+enum Current<'a> {
+    None,
+    Stored,
+    Pending(&'a Key, &'a Record<Payload>),
+    /// A counter with the pending additions of the transaction.
+    Counter(&'a Key, Record<Payload>),
+}
+
+/// Pending writes in the range.
+struct Layer<'a> {
+    overlay: &'a Overlay,
+    pending: btree_map::Range<'a, Key, Pending>,
+    next: Option<(&'a Key, &'a Pending)>,
+}
+
+impl<'a> Layer<'a> {
+    fn new(overlay: &'a Overlay, keyspace: Keyspace, range: &KeyRange, direction: Direction) -> Option<Self> {
+        static EMPTY: BTreeMap<Key, Pending> = BTreeMap::new();
+        if overlay.is_empty() || range.is_empty() {
+            return None;
+        }
+        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
+        let map = overlay.pending(keyspace).unwrap_or(&EMPTY);
+        let mut layer =
+            Layer { overlay, pending: map.range::<Key, _>((Bound::Included(range.start()), end)), next: None };
+        layer.advance(direction);
+        Some(layer)
+    }
+
+    fn advance(&mut self, direction: Direction) {
+        self.next = match direction {
+            Direction::Forward => self.pending.next(),
+            Direction::Reverse => self.pending.next_back(),
+        };
+    }
+}
+
+/// Keeps the transaction's record of what this range has read.
+///
+/// The whole range is recorded when reading begins and cut to what was returned when it ends, so that a range that is
+/// leaked instead of dropped has read too much, never too little.
+struct Tracker<'a> {
+    reads: &'a Reads,
+    index: usize,
+    direction: Direction,
+    last: Option<Key>,
+    exhausted: bool,
+}
+
+impl<'a, S: Snapshot> Range<'a, S> {
+    pub(crate) fn over(
+        snapshot: &'a S,
+        keyspace: Keyspace,
+        range: &KeyRange,
+        direction: Direction,
+        admission: Admission,
+        liveness: Liveness,
+    ) -> Result<Self> {
+        Ok(Range {
+            keyspace,
+            direction,
+            admission,
+            liveness,
+            cursor: snapshot.range(keyspace, range, direction)?,
+            ahead: if range.is_empty() { Ahead::Done } else { Ahead::Behind },
+            overlay: None,
+            tracker: None,
+            current: Current::None,
+            inflated: Vec::new(),
+        })
+    }
+
+    /// Lays pending writes over it and records what it reads.
+    pub(crate) fn tracked(mut self, overlay: &'a Overlay, range: KeyRange, reads: &'a Reads) -> Self {
+        self.overlay = Layer::new(overlay, self.keyspace, &range, self.direction);
+        if !range.is_empty() {
+            let index = reads.begin_range(self.keyspace, range);
+            self.tracker = Some(Tracker { reads, index, direction: self.direction, last: None, exhausted: false });
+        }
+        self
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// An error about one record, which `Error::key` names, leaves the range usable: the next call goes on behind it.
+    #[allow(clippy::should_implement_trait, reason = "it lends its records, which no iterator can")]
+    pub fn next(&mut self) -> Result<Option<Entry<'_, 'a, S>>> {
+        match self.advance()? {
+            true => Ok(Some(Entry { range: self })),
+            false => Ok(None),
+        }
+    }
+
+    /// Every record from here on, as owned keys and values.
+    pub fn to_vec(&mut self) -> Result<Vec<(Key, Vec<u8>)>> {
+        let mut records = Vec::new();
+        while let Some(mut entry) = self.next()? {
+            records.push((Key::from(entry.key()), entry.value()?.to_vec()));
+        }
+        Ok(records)
+    }
+
+    /// Every key from here on. No value is read.
+    pub fn keys(&mut self) -> Result<Vec<Key>> {
+        let mut keys = Vec::new();
+        while let Some(entry) = self.next()? {
+            keys.push(Key::from(entry.key()));
+        }
+        Ok(keys)
+    }
+
+    fn advance(&mut self) -> Result<bool> {
+        let found = self.find();
+        if let Some(tracker) = &mut self.tracker {
+            match &found {
+                Ok(true) => {
+                    tracker.last = Some(match &self.current {
+                        Current::Pending(key, _) | Current::Counter(key, _) => Key::clone(key),
+                        _ => Key::from(self.cursor.key()),
+                    });
+                }
+                // After an error the whole range counts as read.
+                Ok(false) | Err(_) => tracker.exhausted = true,
+            }
+        }
+        found
+    }
+
+    fn find(&mut self) -> Result<bool> {
+        self.inflated.clear();
+        self.current = Current::None;
+        loop {
+            if self.ahead == Ahead::Behind {
+                self.ahead = if self.cursor.advance()? { Ahead::Ready } else { Ahead::Done };
+            }
+            let found = match self.nearer() {
+                Nearer::None => return Ok(false),
+                Nearer::Stored => {
+                    self.ahead = Ahead::Behind;
+                    self.take_stored()?
+                }
+                Nearer::Pending => self.take_pending(None)?,
+                Nearer::Both => {
+                    self.ahead = Ahead::Behind;
+                    self.take_pending(Some(self.cursor.stamp()))?
+                }
+            };
+            if found {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Which of the two sources holds the next key.
+    fn nearer(&self) -> Nearer {
+        let pending = self.overlay.as_ref().and_then(|layer| layer.next);
+        match (pending, self.ahead == Ahead::Ready) {
+            (None, false) => Nearer::None,
+            (None, true) => Nearer::Stored,
+            (Some(_), false) => Nearer::Pending,
+            (Some((key, _)), true) => {
+                let order = key.as_slice().cmp(self.cursor.key());
+                match if self.direction == Direction::Reverse { order.reverse() } else { order } {
+                    Ordering::Less => Nearer::Pending,
+                    Ordering::Equal => Nearer::Both,
+                    Ordering::Greater => Nearer::Stored,
+                }
+            }
+        }
+    }
+
+    /// Whether the pending write that comes next is to be returned; the stamp is that of the record it hides.
+    fn take_pending(&mut self, hidden: Option<Stamp>) -> Result<bool> {
+        let Some(layer) = &mut self.overlay else { return Ok(false) };
+        let Some((key, pending)) = layer.next else { return Ok(false) };
+        layer.advance(self.direction);
+        match pending {
+            Pending::Put(record) if self.liveness.shows(record.stamp) => {
+                self.current = Current::Pending(key, record);
+                Ok(true)
+            }
+            Pending::Add(delta) => {
+                let below = self.counter_below(key, hidden)?;
+                let sum = counter::add(self.keyspace, key, below, *delta)?;
+                self.current = Current::Counter(key, counter::record(sum));
+                Ok(true)
+            }
+            Pending::Put(_) | Pending::Delete | Pending::Awaits => Ok(false),
+        }
+    }
+
+    /// What the counter below a pending addition holds: 0 where there is none.
+    fn counter_below(&mut self, key: &Key, hidden: Option<Stamp>) -> Result<i64> {
+        let Some(stamp) = hidden else { return Ok(0) };
+        if self.is_range_deleted(key) {
+            return Ok(0);
+        }
+        self.admission.check_stamp(self.keyspace, key, &stamp)?;
+        if !self.show(stamp) {
+            return Ok(0);
+        }
+        counter::parse(self.keyspace, key, stamp, self.cursor.value()?.as_ref())
+    }
+
+    /// Whether the engine's record here is to be returned.
+    fn take_stored(&mut self) -> Result<bool> {
+        let key = self.cursor.key();
+        if self.is_range_deleted(key) {
+            return Ok(false);
+        }
+        let stamp = self.cursor.stamp();
+        self.admission.check_stamp(self.keyspace, key, &stamp)?;
+        let shown = self.show(stamp);
+        if shown {
+            self.current = Current::Stored;
+        }
+        Ok(shown)
+    }
+
+    /// Whether a stored record is shown. That it was live is part of what was read.
+    fn show(&self, stamp: Stamp) -> bool {
+        let shown = self.liveness.shows(stamp);
+        if let (true, Some(tracker), Liveness::At(_)) = (shown, &self.tracker, self.liveness) {
+            tracker.reads.note_expiry(stamp.expires_at());
+        }
+        shown
+    }
+
+    fn is_range_deleted(&self, key: &[u8]) -> bool {
+        self.overlay.as_ref().is_some_and(|layer| layer.overlay.is_range_deleted(self.keyspace, key))
+    }
+}
+
+/// Which source holds the next key: both, where a pending write hides a stored record.
+enum Nearer {
+    None,
+    Stored,
+    Pending,
+    Both,
+}
+
+impl Drop for Tracker<'_> {
+    fn drop(&mut self) {
+        if !self.exhausted {
+            self.reads.end_range(self.index, self.direction, self.last.as_deref());
+        }
+    }
+}
+
+impl<S: Snapshot> fmt::Debug for Range<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Range({}, {:?})", self.keyspace.name(), self.direction)
+    }
+}
+
+/// One record of a range.
+pub struct Entry<'r, 'a, S: Snapshot> {
+    range: &'r mut Range<'a, S>,
+}
+
+impl<S: Snapshot> Entry<'_, '_, S> {
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        match &self.range.current {
+            Current::Pending(key, _) | Current::Counter(key, _) => key,
+            Current::Stored | Current::None => self.range.cursor.key(),
+        }
+    }
+
+    /// When it stops being visible; `None` if never. The value is not read.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.stamp().expires_at()
+    }
+
+    /// The byte that the application keeps beside the value. The value is not read.
+    pub fn user_byte(&self) -> u8 {
+        self.stamp().user_byte()
+    }
+
+    /// Its value, verified and unpacked. `Corrupt` names the record, and the range goes on behind it.
+    pub fn value(&mut self) -> Result<&[u8]> {
+        self.read().map(|(bytes, _)| bytes)
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        match &self.range.current {
+            Current::Pending(_, record) => record.stamp,
+            Current::Counter(_, record) => record.stamp,
+            Current::Stored | Current::None => self.range.cursor.stamp(),
+        }
+    }
+
+    /// Its value with the place for the decoded form, where there is one.
+    pub(crate) fn read(&mut self) -> Result<(&[u8], Option<&Memo>)> {
+        let Range { current, cursor, admission, keyspace, inflated, .. } = &mut *self.range;
+        match current {
+            Current::Pending(_, record) => unpacked(*keyspace, record, inflated),
+            Current::Counter(_, record) => Ok((&record.value, None)),
+            Current::Stored | Current::None => {
+                let stamp = cursor.stamp();
+                let key = match admission.checksums {
+                    Checksums::Verified => Key::from(cursor.key()),
+                    Checksums::Skipped => Key::new(),
+                };
+                let value = cursor.value()?;
+                if let Some(bytes) = admission.unpack(*keyspace, &key, &stamp, value.as_ref())? {
+                    *inflated = bytes;
+                    return Ok((inflated, None));
+                }
+                Ok((value.as_ref(), value.memo()))
+            }
+        }
+    }
+}
+
+/// The value of a record that this transaction wrote.
+fn unpacked<'r>(
+    keyspace: Keyspace,
+    record: &'r Record<Payload>,
+    inflated: &'r mut Vec<u8>,
+) -> Result<(&'r [u8], Option<&'r Memo>)> {
+    match Admission::unsealed().unpack(keyspace, &[], &record.stamp, &record.value)? {
+        Some(bytes) => {
+            *inflated = bytes;
+            Ok((inflated, None))
+        }
+        None => Ok((&record.value, record.value.memo())),
+    }
+}
+
+impl<S: Snapshot> fmt::Debug for Entry<'_, '_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({}, {:?})", Escaped(self.key()), self.stamp())
+    }
+}

@@ -1,0 +1,58 @@
+//! The catalogue: which keyspaces are tables, and as what they were written.
+//!
+//! It lets core refuse raw writes into a table's keyspace by a program that does not know its indexes.
+
+use std::sync::OnceLock;
+
+use crate::database::Database;
+use crate::derived::Definition;
+use crate::engine::Engine;
+use crate::error::{Error, Escaped, Kind, Result};
+use crate::keyspace::{Keyspace, KeyspaceKind};
+use crate::range::{Direction, KeyRange};
+use crate::snapshot::Snapshot;
+
+fn catalogue() -> Keyspace {
+    static TABLES: OnceLock<Keyspace> = OnceLock::new();
+    *TABLES.get_or_init(|| Keyspace::system("_tables", KeyspaceKind::System))
+}
+
+/// The keyspaces that the store records as tables.
+pub(crate) fn recorded<E: Engine>(snapshot: &Snapshot<E>) -> Result<Vec<Keyspace>> {
+    let mut keyspaces = Vec::new();
+    let mut range = snapshot.range(catalogue(), &KeyRange::all(), Direction::Forward)?;
+    while let Some(entry) = range.next()? {
+        let name = std::str::from_utf8(entry.key()).ok().and_then(|name| Keyspace::new(name).ok());
+        keyspaces.push(name.ok_or_else(|| {
+            Error::new(Kind::Corrupt, format!("the catalogue names {}", Escaped(entry.key())))
+        })?);
+    }
+    Ok(keyspaces)
+}
+
+impl<E: Engine> Database<E> {
+    /// Opens a table: records it if it is new, and refuses it if its keyspace was written otherwise.
+    pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) -> Result<()> {
+        self.shared().check_data(keyspace)?;
+        let id = definition.id.clone();
+        self.transact(|txn| {
+            let known = txn.get(catalogue(), keyspace.name())?.map(|id| id.to_vec());
+            if known.as_deref() == Some(id.as_bytes()) {
+                return Ok(());
+            }
+            if txn.range(keyspace, KeyRange::all(), Direction::Forward)?.next()?.is_some() {
+                return Err(mismatch(keyspace, known.as_deref(), &id));
+            }
+            txn.put_system(catalogue(), keyspace.name().as_bytes(), id.as_bytes())
+        })?;
+        self.shared().define(keyspace, definition)
+    }
+}
+
+fn mismatch(keyspace: Keyspace, known: Option<&[u8]>, id: &str) -> Error {
+    let message = match known {
+        Some(known) => format!("the table was written as {}, not as `{id}`", Escaped(known)),
+        None => format!("the keyspace holds records that were not written as the table `{id}`"),
+    };
+    Error::new(Kind::Invalid, message).in_keyspace(keyspace)
+}

@@ -1,0 +1,198 @@
+//! Watches: what was committed in a range, in commit order.
+//!
+//! A watch never slows a writer: its events wait in a bounded queue, and one that is full is emptied and told so.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Change};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::keyspace::{Keyspace, KeyspaceKind};
+use crate::range::KeyRange;
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait};
+
+/// How many events wait for a slow watch before it lags: a burst of a few large transactions.
+const WAITING_MAX: usize = 4096;
+
+/// One change, as a watch reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The version that made the change visible. A snapshot whose `version` is at least this shows it.
+    pub version: u64,
+    /// What changed.
+    pub change: WatchedChange,
+}
+
+/// What a watch reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchedChange {
+    /// A record was put. Its value can be read from a snapshot.
+    Put(Key),
+    /// A record was deleted, if it was there.
+    Delete(Key),
+    /// All records of a range were deleted; the range is the whole one, also where the watch sees a part of it.
+    DeleteRange(KeyRange),
+    /// The sweeper removed a record that had expired.
+    Expire(Key),
+    /// Events up to this version were dropped because too many waited. Read the range again, then go on.
+    Lagged,
+}
+
+/// Whether a commit's deletes were decided by an application or by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Application,
+    Expiry,
+}
+
+/// The changes in one range of a keyspace, from when it was made.
+///
+/// Events come in commit order with the version that made them. Taken together with a snapshot made afterwards, an
+/// event may repeat what the snapshot shows, and none is ever missed: drop those up to the snapshot's version.
+#[derive(Debug)]
+pub struct Watch {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    keyspace: Keyspace,
+    range: KeyRange,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Event>,
+    closed: bool,
+}
+
+impl Watch {
+    /// The next event if one waits, without blocking. `Closed` once the database is closed and all were taken.
+    pub fn try_next(&self) -> Result<Option<Event>> {
+        let mut state = self.inner.state.lock();
+        match state.events.pop_front() {
+            None if state.closed => Err(Error::closed()),
+            event => Ok(event),
+        }
+    }
+
+    /// The next event, waiting for one up to `timeout`; `None` if none came.
+    pub fn next_within(&self, timeout: Duration) -> Result<Option<Event>> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.inner.state.lock();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if state.closed {
+                return Err(Error::closed());
+            }
+            let (guard, wait) = self.inner.changed.wait_until(state, deadline);
+            state = guard;
+            if wait == Wait::TimedOut && state.events.is_empty() {
+                return if state.closed { Err(Error::closed()) } else { Ok(None) };
+            }
+        }
+    }
+
+    /// The next event, waiting for as long as it takes. `Closed` ends the wait.
+    pub fn next(&self) -> Result<Event> {
+        let mut state = self.inner.state.lock();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Ok(event);
+            }
+            if state.closed {
+                return Err(Error::closed());
+            }
+            state = self.inner.changed.wait(state);
+        }
+    }
+}
+
+/// The watches of a database.
+#[derive(Debug)]
+pub(crate) struct Watches {
+    list: Mutex<Vec<Weak<Inner>>>,
+    /// How many there are, so that commits without watches pay one load.
+    count: AtomicU64,
+}
+
+impl Watches {
+    pub(crate) fn new() -> Self {
+        Watches { list: Mutex::new(Vec::new()), count: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn register(&self, keyspace: Keyspace, range: KeyRange) -> Watch {
+        let inner =
+            Arc::new(Inner { keyspace, range, state: Mutex::default(), changed: Condvar::default() });
+        let mut list = self.list.lock();
+        list.retain(|watch| watch.strong_count() > 0);
+        list.push(Arc::downgrade(&inner));
+        self.count.store(list.len() as u64, Ordering::SeqCst);
+        Watch { inner }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    /// Reports what a member changed. Called by the leader alone, once its version can be seen.
+    pub(crate) fn report(&self, version: u64, batch: &Batch, cause: Cause) {
+        let mut list = self.list.lock();
+        list.retain(|watch| match watch.upgrade() {
+            None => false,
+            Some(watch) => {
+                watch.report(version, batch, cause);
+                true
+            }
+        });
+        self.count.store(list.len() as u64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn close(&self) {
+        for watch in self.list.lock().drain(..).filter_map(|watch| watch.upgrade()) {
+            watch.state.lock().closed = true;
+            watch.changed.notify_all();
+        }
+        self.count.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Inner {
+    fn report(&self, version: u64, batch: &Batch, cause: Cause) {
+        if self.keyspace.kind() != KeyspaceKind::Data {
+            return;
+        }
+        let mut state = self.state.lock();
+        let before = state.events.len();
+        for (keyspace, range) in &batch.range_deletes {
+            if *keyspace == self.keyspace && range.overlaps(&self.range) {
+                state.events.push_back(Event { version, change: WatchedChange::DeleteRange(range.clone()) });
+            }
+        }
+        for write in &batch.writes {
+            if write.keyspace == self.keyspace && self.range.contains(&write.key) {
+                let change = match (&write.change, cause) {
+                    (Change::Put(_), _) => WatchedChange::Put(write.key.clone()),
+                    (Change::Delete, Cause::Application) => WatchedChange::Delete(write.key.clone()),
+                    (Change::Delete, Cause::Expiry) => WatchedChange::Expire(write.key.clone()),
+                };
+                state.events.push_back(Event { version, change });
+            }
+        }
+        if state.events.len() > WAITING_MAX {
+            state.events.clear();
+            state.events.push_back(Event { version, change: WatchedChange::Lagged });
+        }
+        if state.events.len() != before {
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+}
