@@ -18,8 +18,8 @@ use crate::keyspace::Keyspace;
 use crate::limits::check_derived_key;
 use crate::record::{Memo, Payload, Record, Stamp};
 
-/// Computes the entries of a record from its key and unpacked value.
-pub(crate) type Derive = dyn Fn(&[u8], &[u8], Option<&Memo>, &mut Entries) -> Result<()> + Send + Sync;
+/// Computes the entries of a record from its key, its stamp, and its unpacked value.
+pub(crate) type Derive = dyn Fn(&[u8], Stamp, &[u8], Option<&Memo>, &mut Entries) -> Result<()> + Send + Sync;
 
 /// What core knows of a table's keyspace.
 pub(crate) struct Definition {
@@ -118,7 +118,7 @@ fn replace_entries(
         None => Ok(()),
         Some((stamp, value, memo)) => {
             old_expiry = stamp.expires_at();
-            (definition.derive)(key, value, memo, &mut old)
+            (definition.derive)(key, stamp, value, memo, &mut old)
         }
     })?;
     let new = match fresh {
@@ -126,9 +126,9 @@ fn replace_entries(
         Some(Fresh { entries: Some(entries), .. }) => entries.clone(),
         Some(Fresh { record, .. }) => {
             let mut entries = Entries::new();
-            let unpacked = Admission::unsealed().unpack(keyspace, key, &record.stamp, &record.value)?;
+            let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
             let value = unpacked.as_deref().unwrap_or(&record.value);
-            (definition.derive)(key, value, None, &mut entries)?;
+            (definition.derive)(key, record.stamp, value, None, &mut entries)?;
             entries
         }
     };

@@ -105,8 +105,8 @@ impl Admission {
     /// Believes the value of a record whose stamp was checked, and unpacks it.
     #[inline]
     pub(crate) fn admit<V: Value>(self, keyspace: Keyspace, key: &[u8], record: Record<V>) -> Result<Found<V>> {
-        let inflated = self.unpack(keyspace, key, &record.stamp, record.value.as_ref())?;
-        let body = match inflated {
+        let unpacked = self.unpack(&record.stamp, record.value.as_ref());
+        let body = match unpacked.map_err(|error| error.at(keyspace, key))? {
             Some(bytes) => Body::Own(Payload::new(&bytes)),
             None => Body::Stored(record.value),
         };
@@ -114,21 +114,17 @@ impl Admission {
     }
 
     /// The unpacked bytes of a value that is compressed; `None` for one that is stored as it was put.
+    ///
+    /// The error does not name the record yet.
     #[inline]
-    pub(crate) fn unpack(
-        self,
-        keyspace: Keyspace,
-        key: &[u8],
-        stamp: &Stamp,
-        value: &[u8],
-    ) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn unpack(self, stamp: &Stamp, value: &[u8]) -> Result<Option<Vec<u8>>> {
         if self.checksums == Checksums::Verified {
-            stamp.verify_value(keyspace, key, value)?;
+            stamp.verify_value(value)?;
         }
         if !stamp.is_compressed() {
             return Ok(None);
         }
-        compress::decompress(value, VALUE_LEN_MAX).map(Some).map_err(|error| error.at(keyspace, key))
+        compress::decompress(value, VALUE_LEN_MAX).map(Some)
     }
 
     /// The stamp as it is stored: sealed, where the engine's records are verified.

@@ -35,7 +35,7 @@ pub const STAMP_LEN: usize = 24;
 /// | 8-15 | expiry in nanoseconds since 1970, 0 for never |
 /// | 16 | flags: 1 compressed with lz4, 2 counter, 4 checksums present |
 /// | 17 | the user byte |
-/// | 18-19 | schema version |
+/// | 18-19 | zero: kept for the schema version |
 /// | 20 | codec: 0 raw, 1 bincode, 2 JSON |
 /// | 21-23 | zero; `ext` for a row that another program wrote |
 ///
@@ -97,11 +97,6 @@ impl Stamp {
         self.0[17]
     }
 
-    /// The schema version of the value; 0 unless it was set.
-    pub fn schema(&self) -> u16 {
-        u16::from_le_bytes([self.0[18], self.0[19]])
-    }
-
     #[inline]
     fn expiry_nanos(&self) -> u64 {
         u64::from_le_bytes(self.0[8..16].try_into().expect("eight bytes"))
@@ -129,12 +124,6 @@ impl Stamp {
     #[must_use]
     pub(crate) fn with_user_byte(mut self, byte: u8) -> Self {
         self.0[17] = byte;
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn with_schema(mut self, version: u16) -> Self {
-        self.0[18..20].copy_from_slice(&version.to_le_bytes());
         self
     }
 
@@ -175,11 +164,11 @@ impl Stamp {
     }
 
     /// Checks the value against the stamp, whose head was verified.
-    pub(crate) fn verify_value(&self, keyspace: Keyspace, key: &[u8], value: &[u8]) -> Result<()> {
+    pub(crate) fn verify_value(&self, value: &[u8]) -> Result<()> {
         if self.0[16] & FLAG_CHECKED == 0 || self.0[4..8] == crc32fast::hash(value).to_le_bytes() {
             return Ok(());
         }
-        Err(Error::new(Kind::Corrupt, "checksum of the value differs").at(keyspace, key))
+        Err(Error::new(Kind::Corrupt, "checksum of the value differs"))
     }
 
     fn head_checksum(&self, keyspace: Keyspace, key: &[u8]) -> u32 {
@@ -199,7 +188,6 @@ impl fmt::Debug for Stamp {
             .field("expires_at", &self.expires_at())
             .field("flags", &self.0[16])
             .field("user_byte", &self.user_byte())
-            .field("schema", &self.schema())
             .field("codec", &self.codec())
             .finish_non_exhaustive()
     }
@@ -304,7 +292,7 @@ mod tests {
         let (key, value) = (b"key".as_slice(), b"value".as_slice());
         let stamp = Stamp::new().with_expiry(Some(Timestamp::from_nanos(7))).sealed(keyspace, key, value);
         stamp.verify_head(keyspace, key).unwrap();
-        stamp.verify_value(keyspace, key, value).unwrap();
+        stamp.verify_value(value).unwrap();
         for bit in 0..STAMP_LEN * 8 {
             let mut bytes = *stamp.as_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -313,7 +301,7 @@ mod tests {
         for bit in 0..value.len() * 8 {
             let mut bytes = value.to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(stamp.verify_value(keyspace, key, &bytes).is_err(), "bit {bit}");
+            assert!(stamp.verify_value(&bytes).is_err(), "bit {bit}");
         }
         assert!(stamp.verify_head(keyspace, b"kez").is_err());
         assert!(stamp.verify_head(Keyspace::new("elsewhere").unwrap(), key).is_err());

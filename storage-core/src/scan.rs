@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::Bound;
 
-use crate::capabilities::Checksums;
 use crate::clock::Timestamp;
 use crate::counter;
 use crate::engine::{Cursor, Snapshot};
@@ -366,20 +365,21 @@ impl<S: Snapshot> Entry<'_, '_, S> {
     pub(crate) fn read(&mut self) -> Result<(&[u8], Option<&Memo>)> {
         let Range { current, cursor, admission, keyspace, inflated, .. } = &mut *self.range;
         match current {
-            Current::Pending(_, record) => unpacked(*keyspace, record, inflated),
+            Current::Pending(_, record) => unpacked(record, inflated),
             Current::Counter(_, record) => Ok((&record.value, None)),
             Current::Stored | Current::None => {
                 let stamp = cursor.stamp();
-                let key = match admission.checksums {
-                    Checksums::Verified => Key::from(cursor.key()),
-                    Checksums::Skipped => Key::new(),
-                };
-                let value = cursor.value()?;
-                if let Some(bytes) = admission.unpack(*keyspace, &key, &stamp, value.as_ref())? {
-                    *inflated = bytes;
-                    return Ok((inflated, None));
+                let unpacked = admission.unpack(&stamp, cursor.value()?.as_ref());
+                match unpacked.map_err(|error| error.at(*keyspace, cursor.key()))? {
+                    Some(bytes) => {
+                        *inflated = bytes;
+                        Ok((inflated, None))
+                    }
+                    None => {
+                        let value = cursor.value()?;
+                        Ok((value.as_ref(), value.memo()))
+                    }
                 }
-                Ok((value.as_ref(), value.memo()))
             }
         }
     }
@@ -387,11 +387,10 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 
 /// The value of a record that this transaction wrote.
 fn unpacked<'r>(
-    keyspace: Keyspace,
     record: &'r Record<Payload>,
     inflated: &'r mut Vec<u8>,
 ) -> Result<(&'r [u8], Option<&'r Memo>)> {
-    match Admission::unsealed().unpack(keyspace, &[], &record.stamp, &record.value)? {
+    match Admission::unsealed().unpack(&record.stamp, &record.value)? {
         Some(bytes) => {
             *inflated = bytes;
             Ok((inflated, None))

@@ -180,7 +180,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
         check_derived_key(key)?;
         match self.overlay.seen(keyspace, key) {
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => Ok(None),
-            Seen::Pending(Pending::Put(record)) => self.own(keyspace, key, record.clone()).map(Some),
+            Seen::Pending(Pending::Put(record)) => self.own(record.clone()).map(Some),
             Seen::Pending(Pending::Add(delta)) => {
                 let below = match self.overlay.is_range_deleted(keyspace, key) {
                     true => 0,
@@ -203,13 +203,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
         .map(|found| found.filter(|found| found.stamp().is_live(|| self.now)))
     }
 
-    fn own(
-        &self,
-        keyspace: Keyspace,
-        key: &[u8],
-        record: Record<Payload>,
-    ) -> Result<Found<EngineValue<'_, E>>> {
-        let unpacked = Admission::unsealed().unpack(keyspace, key, &record.stamp, &record.value)?;
+    fn own(&self, record: Record<Payload>) -> Result<Found<EngineValue<'_, E>>> {
+        let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
         let value = unpacked.map_or(record.value, |bytes| Payload::new(&bytes));
         Ok(Found::own(Record { stamp: record.stamp, value }))
     }
@@ -548,7 +543,7 @@ impl<E: Engine> Scope for Transaction<'_, E> {
         match self.overlay.seen(keyspace, key) {
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => show(None),
             Seen::Pending(Pending::Put(record)) => {
-                let found = self.own(keyspace, key, record.clone())?;
+                let found = self.own(record.clone())?;
                 show(Some((found.stamp(), &found, found.memo())))
             }
             Seen::Pending(Pending::Add(_)) => {

@@ -170,7 +170,8 @@ impl<E: Engine> Scope for Newest<'_, E> {
     ) -> Result<()> {
         check_derived_key(key)?;
         let mut show_record = |stamp: Stamp, value: &[u8], memo: Option<&Memo>| {
-            match self.admission().unpack(keyspace, key, &stamp, value)? {
+            let unpacked = self.admission().unpack(&stamp, value);
+            match unpacked.map_err(|error| error.at(keyspace, key))? {
                 Some(unpacked) => show(Some((stamp, &unpacked, None))),
                 None => show(Some((stamp, value, memo))),
             }

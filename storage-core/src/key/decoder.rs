@@ -27,6 +27,12 @@ impl<'a> Decoder<'a> {
         Decoder { rest: bytes, len: bytes.len(), level: Level::Top }
     }
 
+    /// What is left.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether no element is left, in the nested tuple if inside one.
     #[inline]
     pub fn is_at_end(&self) -> bool {

@@ -1,0 +1,97 @@
+//! What tables read from: a database, a snapshot, or a transaction.
+
+use crate::database::Database;
+use crate::engine::{Engine, Snapshot as EngineSnapshot};
+use crate::error::Result;
+use crate::found::Found;
+use crate::keyspace::Keyspace;
+use crate::range::{Direction, KeyRange};
+use crate::record::Value;
+use crate::scan::Range;
+use crate::snapshot::Snapshot;
+use crate::transaction::Transaction;
+
+/// Whatever reads single records: a [`Database`], a [`Snapshot`], a [`Transaction`].
+pub trait Get: sealed::Sealed {
+    /// The engine below.
+    type Engine: Engine;
+    /// Stored bytes as this reader returns them.
+    type Value<'a>: Value
+    where
+        Self: 'a;
+
+    /// The value of a key; `None` if there is none or it has expired.
+    fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>>;
+}
+
+/// Whatever reads ranges: a [`Snapshot`], a [`Transaction`].
+pub trait Read: Get {
+    /// The records of a range.
+    fn read_range(
+        &self,
+        keyspace: Keyspace,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Range<'_, <Self::Engine as Engine>::Snapshot>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<E: Engine> sealed::Sealed for Database<E> {}
+impl<E: Engine> sealed::Sealed for Snapshot<E> {}
+impl<E: Engine> sealed::Sealed for Transaction<'_, E> {}
+
+impl<E: Engine> Get for Database<E> {
+    type Engine = E;
+    type Value<'a> = E::Owned;
+
+    #[inline]
+    fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
+        self.get(keyspace, key)
+    }
+}
+
+impl<E: Engine> Get for Snapshot<E> {
+    type Engine = E;
+    type Value<'a> = <E::Snapshot as EngineSnapshot>::Value<'a>;
+
+    fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
+        self.get(keyspace, key)
+    }
+}
+
+impl<E: Engine> Read for Snapshot<E> {
+    fn read_range(
+        &self,
+        keyspace: Keyspace,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Range<'_, E::Snapshot>> {
+        self.range(keyspace, &range, direction)
+    }
+}
+
+impl<E: Engine> Get for Transaction<'_, E> {
+    type Engine = E;
+    type Value<'a>
+        = <E::Snapshot as EngineSnapshot>::Value<'a>
+    where
+        Self: 'a;
+
+    fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
+        self.get(keyspace, key)
+    }
+}
+
+impl<E: Engine> Read for Transaction<'_, E> {
+    fn read_range(
+        &self,
+        keyspace: Keyspace,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Range<'_, E::Snapshot>> {
+        self.range(keyspace, range, direction)
+    }
+}

@@ -1,0 +1,357 @@
+//! Typed tables: records with a key type, a value type, a codec and indexes.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Codec, compress};
+use crate::database::Database;
+use crate::derived::{Definition, Entries};
+use crate::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::index::{Index, IndexPart};
+use crate::key::{FromTuple, Key, Template, ToTuple, unpack};
+use crate::keyspace::Keyspace;
+use crate::range::{Direction, KeyRange};
+use crate::read::{Get, Read};
+use crate::record::{Memo, Payload, Record, Stamp, Value};
+use crate::records::{Records, Via, skip};
+use crate::transaction::{Attributes, Transaction};
+
+/// What a table's keys are made of.
+pub trait TableKey: ToTuple + FromTuple + Send + Sync + 'static {}
+
+impl<T: ToTuple + FromTuple + Send + Sync + 'static> TableKey for T {}
+
+/// What a table's values are made of.
+pub trait TableValue: Serialize + DeserializeOwned + Any + Send + Sync {}
+
+impl<T: Serialize + DeserializeOwned + Any + Send + Sync> TableValue for T {}
+
+/// What stands for a key of type `K` in a look-up: itself, or what packs the same, as `str` does for `String`.
+pub trait KeyLike<K>: ToTuple {}
+
+impl<K: ToTuple> KeyLike<K> for K {}
+impl KeyLike<String> for str {}
+
+/// A typed table in one keyspace. Cheap to clone.
+///
+/// It reads from a database, a snapshot or a transaction, and writes in a transaction:
+///
+/// ```
+/// use storage_core::{Database, Table};
+///
+/// let db = Database::new(storage_mem::MemEngine::new())?;
+/// let ages = Table::<String, u32>::define("ages").open(&db)?;
+/// db.transact(|txn| ages.put(txn, &"ann".to_string(), &41))?;
+/// assert_eq!(ages.get(&db, "ann")?.as_deref(), Some(&41));
+/// assert_eq!(ages.get(&db, "bob")?, None);
+/// # Ok::<(), storage_core::Error>(())
+/// ```
+pub struct Table<K, V> {
+    inner: Arc<Inner<K, V>>,
+}
+
+pub(crate) struct Inner<K, V> {
+    pub(crate) keyspace: Keyspace,
+    codec: Codec,
+    compress_above: Option<usize>,
+    indexes: Vec<Arc<dyn IndexPart<K, V>>>,
+}
+
+/// A table that is being described. [`TableBuilder::open`] makes it.
+pub struct TableBuilder<K, V> {
+    name: String,
+    codec: Codec,
+    compress_above: Option<usize>,
+    indexes: Vec<Arc<dyn IndexPart<K, V>>>,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
+    /// Encodes values with `codec`; with bincode unless told otherwise. What is stored already stays as it is.
+    #[must_use]
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Compresses values longer than so many bytes with lz4, where that makes them smaller.
+    #[must_use]
+    pub fn compress_above(mut self, bytes: usize) -> Self {
+        self.compress_above = Some(bytes);
+        self
+    }
+
+    /// Keeps an index.
+    #[must_use]
+    pub fn index<F>(mut self, index: &Index<K, V, F>) -> Self {
+        self.indexes.push(index.part());
+        self
+    }
+
+    /// Opens the table, and records it in the store if it is new.
+    ///
+    /// `Invalid` if its keyspace was written with other indexes, or not as a table, and is not empty.
+    pub fn open<E: Engine>(self, db: &Database<E>) -> Result<Table<K, V>> {
+        let keyspace = Keyspace::new(&self.name)?;
+        let mut id = String::from("table");
+        for index in &self.indexes {
+            index.bind(keyspace)?;
+            id = format!("{id};{}", index.id());
+        }
+        let (codec, compress_above) = (self.codec, self.compress_above);
+        let inner = Arc::new(Inner { keyspace, codec, compress_above, indexes: self.indexes });
+        let of_records = Arc::clone(&inner);
+        let derive =
+            move |key: &[u8], stamp: Stamp, value: &[u8], memo: Option<&Memo>, entries: &mut Entries| {
+                if of_records.indexes.is_empty() {
+                    return Ok(());
+                }
+                let typed = of_records
+                    .decode(stamp, value, memo)
+                    .map_err(|error| error.at(of_records.keyspace, key))?;
+                let decoded = of_records.unpack_key(key)?;
+                of_records.entries(&decoded, &typed, &Key::from(key), entries)
+            };
+        db.define(keyspace, Definition { id, derive: Box::new(derive) })?;
+        Ok(Table { inner })
+    }
+}
+
+impl<K: TableKey, V: TableValue> Inner<K, V> {
+    /// The decoded value, kept beside the bytes where the engine has a place for it.
+    ///
+    /// The error does not name the record yet.
+    #[inline]
+    pub(crate) fn decode(&self, stamp: Stamp, value: &[u8], memo: Option<&Memo>) -> Result<Arc<V>> {
+        if let Some(kept) = memo.and_then(Memo::get) {
+            return Ok(kept);
+        }
+        // A raw write names no codec.
+        let codec = if stamp.codec() == 0 { self.codec } else { Codec::from_id(stamp.codec())? };
+        let decoded = Arc::new(codec.decode(value)?);
+        if let Some(memo) = memo {
+            memo.set(Arc::clone(&decoded));
+        }
+        Ok(decoded)
+    }
+
+    pub(crate) fn unpack_key(&self, key: &[u8]) -> Result<K> {
+        unpack(key).map_err(|error| error.at(self.keyspace, key))
+    }
+
+    fn value(&self, from: &impl Get, key: &[u8]) -> Result<Option<Arc<V>>> {
+        let Some(found) = from.get_record(self.keyspace, key)? else { return Ok(None) };
+        let decoded = self.decode(found.stamp(), &found, found.memo());
+        decoded.map(Some).map_err(|error| error.at(self.keyspace, key))
+    }
+
+    fn entries(&self, key: &K, value: &V, primary: &Key, entries: &mut Entries) -> Result<()> {
+        self.indexes.iter().try_for_each(|index| index.entries(key, value, primary, entries))
+    }
+
+    /// The stamp and stored form of a value.
+    fn pack(&self, attributes: Attributes, value: &[u8]) -> Result<Record<Payload>> {
+        let stamp = attributes.stamp()?.with_codec(self.codec.id());
+        let packed = self.compress_above.filter(|above| value.len() > *above).and_then(|_| compress::compress(value));
+        Ok(match packed {
+            Some(packed) => Record { stamp: stamp.compressed(), value: Payload::new(&packed) },
+            None => Record { stamp, value: Payload::new(value) },
+        })
+    }
+}
+
+impl<K: TableKey, V: TableValue> Table<K, V> {
+    /// Begins to describe the table kept in the keyspace `name`.
+    pub fn define(name: &str) -> TableBuilder<K, V> {
+        TableBuilder {
+            name: name.to_owned(),
+            codec: Codec::default(),
+            compress_above: None,
+            indexes: Vec::new(),
+            types: PhantomData,
+        }
+    }
+
+    /// The keyspace of its records. Raw writes there keep the indexes too.
+    pub fn keyspace(&self) -> Keyspace {
+        self.inner.keyspace
+    }
+
+    /// The value of a key; `None` if there is none or it has expired.
+    ///
+    /// It is shared, not copied, on engines that keep decoded values.
+    pub fn get<Q: KeyLike<K> + ?Sized>(&self, from: &impl Get, key: &Q) -> Result<Option<Arc<V>>> {
+        let key = Key::of(key)?;
+        self.inner.value(from, &key)
+    }
+
+    /// Whether a key has a live record. The value is not decoded.
+    pub fn contains<Q: KeyLike<K> + ?Sized>(&self, from: &impl Get, key: &Q) -> Result<bool> {
+        Ok(from.get_record(self.inner.keyspace, &Key::of(key)?)?.is_some())
+    }
+
+    /// Puts a record, whether the key has one or not. It never expires.
+    pub fn put<E: Engine>(&self, txn: &mut Transaction<'_, E>, key: &K, value: &V) -> Result<()> {
+        self.put_with(txn, key, value, Attributes::new())
+    }
+
+    /// Puts a record with what is kept beside it.
+    pub fn put_with<E: Engine>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &K,
+        value: &V,
+        attributes: Attributes,
+    ) -> Result<()> {
+        self.put_encoded(txn, key, value, attributes).map(drop)
+    }
+
+    /// Puts a record whose decoded value the engine may keep, so that its readers need not decode it.
+    ///
+    /// Only for values that come back from their codec as they went in: fields that serde skips would be seen.
+    pub fn put_shared<E: Engine>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &K,
+        value: Arc<V>,
+        attributes: Attributes,
+    ) -> Result<()> {
+        let payload = self.put_encoded(txn, key, &value, attributes)?;
+        if let Some(memo) = payload.memo() {
+            memo.set(value);
+        }
+        Ok(())
+    }
+
+    fn put_encoded<E: Engine>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &K,
+        value: &V,
+        attributes: Attributes,
+    ) -> Result<Payload> {
+        let mut bytes = Vec::with_capacity(ENCODED_LEN);
+        self.inner.codec.encode(value, &mut bytes)?;
+        txn.shared().limits().check_value(bytes.len())?;
+        let record = self.inner.pack(attributes, &bytes)?;
+        let payload = record.value.clone();
+        let primary = Key::of(key)?;
+        let mut entries = Entries::new();
+        self.inner.entries(key, value, &primary, &mut entries)?;
+        txn.put_record(self.inner.keyspace, &primary, record, Some(entries))?;
+        Ok(payload)
+    }
+
+    /// Puts a record whose key or value holds numbers drawn in this transaction, or the commit time.
+    ///
+    /// The commit fills them in and computes the indexes. Within the transaction the record cannot be read.
+    pub fn put_at_commit<E: Engine>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &K,
+        value: &V,
+        attributes: Attributes,
+    ) -> Result<()> {
+        let stamp = attributes.stamp()?.with_codec(self.inner.codec.id());
+        let value = self.inner.codec.encode_template(value)?;
+        txn.put_template_as(self.inner.keyspace, Template::of(key), value, stamp)
+    }
+
+    /// Deletes a record. Nothing happens if it is not there.
+    pub fn delete<E: Engine, Q: KeyLike<K> + ?Sized>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &Q,
+    ) -> Result<()> {
+        txn.delete(self.inner.keyspace, &*Key::of(key)?)
+    }
+
+    /// The records of a range of keys, such as [`KeyRange::within`] a tuple.
+    pub fn range<'r, R: Read>(
+        &self,
+        from: &'r R,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Records<'r, R, K, V>> {
+        let records = from.read_range(self.inner.keyspace, range, direction)?;
+        Ok(Records::new(Arc::clone(&self.inner), from, records, Via::Key))
+    }
+
+    /// The records in the order of an index, for a range of its fields.
+    pub fn range_by<'r, R: Read, F>(
+        &self,
+        index: &Index<K, V, F>,
+        from: &'r R,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Records<'r, R, K, V>>
+    where
+        F: FromTuple,
+    {
+        let keyspace = index.keyspace_in(self.inner.keyspace)?;
+        let via = match () {
+            () if index.is_unique() => Via::Unique(keyspace),
+            () if index.is_covering() => Via::Covering(skip::<F>),
+            () => Via::Index(keyspace, skip::<F>),
+        };
+        let entries = from.read_range(keyspace, range, direction)?;
+        Ok(Records::new(Arc::clone(&self.inner), from, entries, via))
+    }
+
+    /// The record that holds a value of a unique index; `None` if none does.
+    pub fn get_by<F: ToTuple + FromTuple>(
+        &self,
+        index: &Index<K, V, F>,
+        from: &impl Get,
+        fields: &F,
+    ) -> Result<Option<(K, Arc<V>)>> {
+        let keyspace = index.keyspace_in(self.inner.keyspace)?;
+        if !index.is_unique() {
+            return Err(Error::invalid("the index is not unique: read its range").in_keyspace(keyspace));
+        }
+        let Some(primary) = from.get_record(keyspace, &Key::of(fields)?)? else { return Ok(None) };
+        let value = indexed(&self.inner, from, keyspace, &primary)?;
+        Ok(Some((self.inner.unpack_key(&primary)?, value)))
+    }
+
+}
+
+/// The value of a record that an index names.
+pub(crate) fn indexed<K: TableKey, V: TableValue>(
+    table: &Inner<K, V>,
+    from: &impl Get,
+    index: Keyspace,
+    primary: &[u8],
+) -> Result<Arc<V>> {
+    table.value(from, primary)?.ok_or_else(|| {
+        let message = format!("the index {} names a record that is not there", index.name());
+        Error::new(Kind::Corrupt, message).at(table.keyspace, primary)
+    })
+}
+
+/// Most records encode into this much without growing the buffer.
+const ENCODED_LEN: usize = 512;
+
+impl<K, V> Clone for Table<K, V> {
+    fn clone(&self) -> Self {
+        Table { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<K, V> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({})", self.inner.keyspace.name())
+    }
+}
+
+impl<K, V> fmt::Debug for TableBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableBuilder({})", self.name)
+    }
+}
