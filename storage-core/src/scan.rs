@@ -21,11 +21,18 @@ use crate::transaction::Reads;
 ///
 /// It lends each record, so that reading keys alone reads no values:
 ///
-/// ```ignore
-/// let mut range = snapshot.range(notes, KeyRange::all(), Direction::Forward)?;
+/// ```
+/// use storage_core::{Database, Direction, KeyRange, Keyspace};
+///
+/// let db = Database::new(storage_mem::MemEngine::new())?;
+/// let notes = Keyspace::new("notes")?;
+/// db.put(notes, "today", "buy milk")?;
+/// let snapshot = db.snapshot()?;
+/// let mut range = snapshot.range(notes, &KeyRange::all(), Direction::Forward)?;
 /// while let Some(mut entry) = range.next()? {
 ///     println!("{:?}: {} bytes", entry.key(), entry.value()?.len());
 /// }
+/// # Ok::<(), storage_core::Error>(())
 /// ```
 pub struct Range<'a, S: Snapshot + 'a> {
     keyspace: Keyspace,

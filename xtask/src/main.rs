@@ -1,2 +1,80 @@
-//! x
-fn main() {}
+//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `ci`, `tidy`.
+//!
+//! Depends on no crate of the workspace and starts the others through cargo, so that a command is ready in
+//! seconds and still runs while they do not compile.
+
+mod bench;
+mod cargo;
+mod ci;
+mod conformance;
+mod failure;
+mod test;
+mod tidy;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, Parser};
+
+/// The project's commands
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Measures every engine on this machine; all arguments go to bench-suite
+    #[command(disable_help_flag = true)]
+    Bench(Passed),
+    /// Runs the tests of every crate, then the examples in the documentation
+    Test {
+        /// Runs only tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Runs random histories against the model; all arguments (--histories N, --seed S) go to the harness
+    #[command(disable_help_flag = true)]
+    Conformance(Passed),
+    /// Runs everything that a change must pass, and stops at the first failure
+    Ci,
+    /// Checks what a program can check of the structure and the style
+    Tidy,
+}
+
+#[derive(Debug, Args)]
+struct Passed {
+    /// Handed on as they are
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    let ended = match Command::parse() {
+        Command::Bench(passed) => bench::run(&passed.arguments),
+        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Conformance(passed) => conformance::run(&passed.arguments),
+        Command::Ci => ci::run(),
+        Command::Tidy => tidy::run(&cargo::root()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_subcommands_of_the_bench_are_handed_on() {
+        for line in ["goals", "--smoke", "lint FILE.md --strict", "--help", "-h", "--engine mem -- x"] {
+            let words = ["cargo xtask", "bench"].into_iter().chain(line.split(' '));
+            let Ok(Command::Bench(passed)) = Command::try_parse_from(words) else {
+                panic!("`bench {line}` is not understood");
+            };
+            assert_eq!(passed.arguments.join(" ".as_ref()), OsString::from(line));
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_is_refused() {
+        assert!(Command::try_parse_from(["cargo xtask", "bnech"]).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! `cargo xtask test`: the tests of every crate, then the examples in the documentation.
+//!
+//! nextest runs them where it is installed: it runs the tests of all crates at once and each in a process of
+//! its own, but it cannot run documentation examples, so cargo does that in either case.
+
+use crate::cargo;
+use crate::failure::Failure;
+
+/// Runs every test whose name contains `filter`, or all.
+///
+/// Both parts run even if the first one fails, so that one run shows every failure.
+pub fn run(filter: Option<&str>) -> Result<(), Failure> {
+    let tests = tests(filter);
+    let examples = examples(filter);
+    tests.and(examples)
+}
+
+fn tests(filter: Option<&str>) -> Result<(), Failure> {
+    let root = cargo::root();
+    let mut command = if cargo::succeeds(cargo::cargo(&root, &["nextest", "--version"])) {
+        cargo::cargo(&root, &["nextest", "run", "--workspace", "--no-fail-fast"])
+    } else {
+        println!("cargo-nextest is not installed: cargo runs the tests");
+        // The kinds are named because a bare `cargo test` would run the documentation's examples here as
+        // well.
+        let kinds = ["--lib", "--bins", "--tests", "--examples"];
+        let mut command = cargo::cargo(&root, &["test", "--workspace", "--no-fail-fast"]);
+        command.args(kinds);
+        command
+    };
+    command.args(filter);
+    cargo::run(command)
+}
+
+fn examples(filter: Option<&str>) -> Result<(), Failure> {
+    let mut command = cargo::cargo(&cargo::root(), &["test", "--doc", "--workspace", "--no-fail-fast"]);
+    if let Some(filter) = filter {
+        command.args(["--", filter]);
+    }
+    cargo::run(command)
+}
