@@ -11,7 +11,6 @@ pub(crate) mod numbers;
 pub(crate) mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
 
 use crate::batch::Batch;
 use crate::clock::Timestamp;
@@ -23,6 +22,7 @@ use crate::commit::queue::{Follower, Leadership, Queue, Turn};
 use crate::database::Shared;
 use crate::engine::{Commit, Durability, Engine};
 use crate::error::{Error, Kind, Result};
+use crate::options::Deadline;
 use crate::sync::{Mutex, MutexGuard};
 use crate::watch::Cause;
 
@@ -46,8 +46,13 @@ impl Pipeline {
         Pipeline { queue: Queue::new(), labels: Labels::new(), window: Mutex::new(Window::default()) }
     }
 
+    /// How many commits wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// Shuts every other committer out until the lane is dropped. `Busy` if the deadline passes first.
-    pub(crate) fn exclusive_lane(&self, deadline: Instant) -> Result<Lane<'_>> {
+    pub(crate) fn exclusive_lane(&self, deadline: Deadline) -> Result<Lane<'_>> {
         self.queue.lead_alone(deadline).ok_or_else(busy)
     }
 }
@@ -64,7 +69,7 @@ struct Accepted<'a> {
 
 impl<E: Engine> Shared<E> {
     /// Commits a member, in its turn or as part of another's group. Its label is released in any case.
-    pub(crate) fn commit(&self, member: Member, deadline: Instant) -> Result<Committed> {
+    pub(crate) fn commit(&self, member: Member, deadline: Deadline) -> Result<Committed> {
         match self.pipeline.queue.submit(member, deadline) {
             Turn::Done(answer) => answer,
             Turn::Lead(lane, member) => self.lead(&lane, member),

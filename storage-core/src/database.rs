@@ -21,7 +21,7 @@ use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind, KeyspaceMap};
 use crate::limits::{Limits, check_derived_key, check_key};
 use crate::maintenance::Maintenance;
-use crate::options::{Options, Outcome, TransactOptions, ends_at};
+use crate::options::{Deadline, Options, Outcome, TransactOptions};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Payload, Record};
 use crate::retry;
@@ -142,6 +142,7 @@ impl<E: Engine> Database<E> {
             retries: counters.retries.load(Ordering::Relaxed),
             exclusive: counters.exclusive.load(Ordering::Relaxed),
             background_errors: counters.background_errors.load(Ordering::Relaxed),
+            waiting: self.0.pipeline.waiting(),
             snapshots: self.0.snapshots.len(),
             oldest_snapshot_age: self.0.snapshots.oldest().map(|at| now.since(at)),
         }
@@ -208,15 +209,15 @@ impl<E: Engine> Database<E> {
         self.0.limits.check_transaction(write.len_bytes())?;
         let batch = Batch { range_deletes: Vec::new(), writes: vec![write] };
         self.0.check_outside_body()?;
-        self.0.commit(Member::blind(batch, options.durability), options.ends_at()).map(drop)
+        self.0.commit(Member::blind(batch, options.durability), Deadline::After(options.deadline)).map(drop)
     }
 
     /// A stable view of everything committed now.
     pub fn snapshot(&self) -> Result<Snapshot<E>> {
         self.0.check_open()?;
         let version = self.0.pipeline.labels.published();
-        let engine = self.0.engine.snapshot(Intent::Read)?;
-        Ok(Snapshot::new(Arc::clone(&self.0), engine, version))
+        let moment = self.0.moment(Intent::Read)?;
+        Ok(Snapshot::new(Arc::clone(&self.0), moment, version))
     }
 
     /// Runs `body` as one serializable transaction and commits what it wrote, durably.
@@ -369,7 +370,7 @@ impl<E: Engine> Shared<E> {
 
     fn close(&self) -> Result<()> {
         self.check_outside_body()?;
-        let _lane = self.pipeline.exclusive_lane(ends_at(Duration::MAX))?;
+        let _lane = self.pipeline.exclusive_lane(Deadline::After(Duration::MAX))?;
         if self.state.swap(CLOSED, Ordering::SeqCst) == CLOSED {
             return Ok(());
         }

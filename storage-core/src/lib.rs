@@ -18,6 +18,7 @@ mod found;
 mod index;
 mod keyspace;
 mod maintenance;
+mod moment;
 mod options;
 mod overlay;
 mod page;

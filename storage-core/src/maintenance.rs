@@ -22,6 +22,8 @@ pub(crate) struct Maintenance {
     /// How long deferred commits may wait for a `sync`; `None` on an engine where nothing is gained by one.
     sync_within: Option<Duration>,
     sweep_every: Option<Duration>,
+    /// Whether any record may expire.
+    expiring: AtomicBool,
     /// Whether a deferred commit waits for a `sync`. Kept beside the bell, so that most commits need not lock it.
     unsynced: AtomicBool,
     /// Whether sweeps are scheduled.
@@ -49,10 +51,16 @@ impl Maintenance {
         Maintenance {
             sync_within,
             sweep_every,
+            expiring: AtomicBool::new(false),
             unsynced: AtomicBool::new(false),
             sweeping: AtomicBool::new(false),
             bell: Arc::default(),
         }
+    }
+
+    /// Whether any record may expire: false only while none was ever written with an expiry.
+    pub(crate) fn has_expiring(&self) -> bool {
+        self.expiring.load(Ordering::SeqCst)
     }
 
     /// Notes that everything committed before is durable, or will be once the `sync` about to begin has returned.
@@ -85,6 +93,7 @@ impl<E: Engine> Shared<E> {
 
     /// Notes that a record with an expiry is about to be written, or was found.
     pub(crate) fn note_expiring(&self) {
+        self.maintenance.expiring.store(true, Ordering::SeqCst);
         let Some(every) = self.maintenance.sweep_every else { return };
         if !self.maintenance.sweeping.load(Ordering::Relaxed) {
             self.maintenance.sweeping.store(true, Ordering::Relaxed);

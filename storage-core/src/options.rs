@@ -129,16 +129,22 @@ impl TransactOptions {
     }
 }
 
-impl TransactOptions {
-    pub(crate) fn ends_at(self) -> Instant {
-        ends_at(self.deadline)
-    }
+/// When waiting ends. The clock is not read before something waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deadline {
+    After(Duration),
+    At(Instant),
 }
 
-/// The instant after `time`, or one that no process lives to see.
-pub(crate) fn ends_at(time: Duration) -> Instant {
-    const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-    Instant::now() + time.min(YEARS)
+impl Deadline {
+    /// The instant, counted from now where nothing has waited yet; for ever is one that no process lives to see.
+    pub(crate) fn instant(self) -> Instant {
+        const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+        match self {
+            Deadline::At(instant) => instant,
+            Deadline::After(time) => Instant::now() + time.min(YEARS),
+        }
+    }
 }
 
 impl Default for TransactOptions {

@@ -8,7 +8,7 @@ use crate::commit::Lane;
 use crate::database::{BodyError, Shared};
 use crate::engine::{Engine, Intent};
 use crate::error::{Error, Kind, Result};
-use crate::options::{Outcome, TransactOptions};
+use crate::options::{Deadline, Outcome, TransactOptions};
 use crate::statistics::Counters;
 use crate::sync::pause;
 use crate::transaction::{Ended, Label, Transaction};
@@ -27,7 +27,7 @@ pub(crate) fn run<E: Engine, T, X: BodyError>(
     cause: Cause,
     body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
 ) -> Result<Outcome<T>, X> {
-    let deadline = options.ends_at();
+    let mut deadline = Deadline::After(options.deadline);
     let mut losses = 0;
     let mut lane = None;
     loop {
@@ -44,9 +44,11 @@ pub(crate) fn run<E: Engine, T, X: BodyError>(
             return Err(error);
         }
         Counters::count(&shared.counters.conflicts);
-        if Instant::now() >= deadline {
+        let ends_at = deadline.instant();
+        if Instant::now() >= ends_at {
             return Err(error);
         }
+        deadline = Deadline::At(ends_at);
         Counters::count(&shared.counters.retries);
         losses = LOSSES_MAX.min(losses + 1);
         if lane.is_none() {
@@ -60,15 +62,14 @@ fn attempt<E: Engine, T, X: BodyError>(
     options: TransactOptions,
     cause: Cause,
     lane: Option<&Lane<'_>>,
-    deadline: Instant,
+    deadline: Deadline,
     body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
 ) -> Result<Outcome<T>, X> {
     let inside = shared.enter_body()?;
     shared.check_open()?;
     let intent = if lane.is_some() { Intent::Exclusive } else { Intent::Transact };
     let label = Label::register(shared);
-    let snapshot = shared.engine().snapshot(intent)?;
-    let mut transaction = Transaction::begin(shared, label, snapshot, cause);
+    let mut transaction = Transaction::begin(shared, label, shared.moment(intent)?, cause);
     let value = body(&mut transaction)?;
     drop(inside);
     let (member, snapshot) = match transaction.end(options.durability) {

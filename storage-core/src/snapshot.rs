@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::found::Found;
 use crate::keyspace::Keyspace;
 use crate::limits::check_derived_key;
+use crate::moment::Moment;
 use crate::range::{Direction, KeyRange};
 use crate::scan::{Liveness, Range};
 
@@ -26,10 +27,10 @@ pub struct Snapshot<E: Engine> {
 }
 
 impl<E: Engine> Snapshot<E> {
-    pub(crate) fn new(shared: Arc<Shared<E>>, engine: E::Snapshot, version: u64) -> Self {
-        let now = shared.now();
+    pub(crate) fn new(shared: Arc<Shared<E>>, moment: Moment<E::Snapshot>, version: u64) -> Self {
+        let now = moment.now.unwrap_or_else(|| shared.now());
         shared.snapshots.opened(now);
-        Snapshot { engine, shared, version, now }
+        Snapshot { engine: moment.snapshot, shared, version, now }
     }
 
     /// A version that it shows: every commit up to it, and perhaps some later ones.

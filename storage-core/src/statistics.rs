@@ -22,6 +22,8 @@ pub struct Statistics {
     pub exclusive: u64,
     /// How often background work failed: a sync, which stops the database, or a sweep, which is tried again.
     pub background_errors: u64,
+    /// How many commits wait for their turn now.
+    pub waiting: usize,
     /// How many snapshots are held.
     pub snapshots: usize,
     /// The age of the oldest snapshot held.

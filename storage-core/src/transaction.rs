@@ -3,7 +3,7 @@
 //! A transaction is a snapshot, the pending writes laid over it, and the keys and ranges that it read. It reaches the
 //! engine only as one batch, at commit; dropping it does nothing.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 
 use crate::batch::{Change, Write};
@@ -19,6 +19,7 @@ use crate::found::{Admission, Found};
 use crate::key::{Key, Number, Slot, Template};
 use crate::keyspace::Keyspace;
 use crate::limits::{check_derived_key, check_key, check_key_len};
+use crate::moment::Moment;
 use crate::overlay::{Overlay, Pending, Seen};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Memo, Payload, Record, Stamp};
@@ -105,7 +106,8 @@ pub struct Transaction<'db, E: Engine> {
     shared: &'db Shared<E>,
     snapshot: E::Snapshot,
     label: Label<'db, E>,
-    now: Timestamp,
+    /// Read when it is first asked for, where no record expires.
+    now: OnceCell<Timestamp>,
     cause: Cause,
     reads: Reads,
     overlay: Overlay,
@@ -150,14 +152,14 @@ impl<'db, E: Engine> Transaction<'db, E> {
     pub(crate) fn begin(
         shared: &'db Shared<E>,
         label: Label<'db, E>,
-        snapshot: E::Snapshot,
+        moment: Moment<E::Snapshot>,
         cause: Cause,
     ) -> Self {
         Transaction {
             shared,
-            snapshot,
+            snapshot: moment.snapshot,
             label,
-            now: shared.now(),
+            now: moment.now.map_or_else(OnceCell::new, OnceCell::from),
             cause,
             reads: Reads::default(),
             overlay: Overlay::default(),
@@ -166,9 +168,9 @@ impl<'db, E: Engine> Transaction<'db, E> {
         }
     }
 
-    /// The time of the transaction: read once, when it began.
+    /// The time of the transaction. It is read once and does not change.
     pub fn now(&self) -> Timestamp {
-        self.now
+        *self.now.get_or_init(|| self.shared.now())
     }
 
     /// The value of a key, as this transaction sees it; `None` if there is none or it has expired.
@@ -193,14 +195,14 @@ impl<'db, E: Engine> Transaction<'db, E> {
                 Err(Error::invalid("the record waits for a value that only the commit knows").at(keyspace, key))
             }
             Seen::Untouched => match self.stored(keyspace, key)? {
-                Some(record) if record.stamp.is_live(|| self.now) => {
+                Some(record) if record.stamp.is_live(|| self.now()) => {
                     self.reads.note_expiry(record.stamp.expires_at());
                     self.shared.admission().admit(keyspace, key, record).map(Some)
                 }
                 _ => Ok(None),
             },
         }
-        .map(|found| found.filter(|found| found.stamp().is_live(|| self.now)))
+        .map(|found| found.filter(|found| found.stamp().is_live(|| self.now())))
     }
 
     fn own(&self, record: Record<Payload>) -> Result<Found<EngineValue<'_, E>>> {
@@ -241,7 +243,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
     ) -> Result<Range<'_, E::Snapshot>> {
         self.shared.check_open()?;
         let admission = self.shared.admission();
-        let records = Range::over(&self.snapshot, keyspace, &range, direction, admission, Liveness::At(self.now))?;
+        let records = Range::over(&self.snapshot, keyspace, &range, direction, admission, Liveness::At(self.now()))?;
         Ok(records.tracked(&self.overlay, range, &self.reads))
     }
 
@@ -477,7 +479,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
 
     fn stored_counter(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64> {
         match self.stored(keyspace, key)? {
-            Some(record) if record.stamp.is_live(|| self.now) => {
+            Some(record) if record.stamp.is_live(|| self.now()) => {
                 self.reads.note_expiry(record.stamp.expires_at());
                 let found = self.shared.admission().admit(keyspace, key, record)?;
                 counter::parse(keyspace, key, found.stamp(), &found)
@@ -561,7 +563,7 @@ impl<E: Engine> Scope for Transaction<'_, E> {
     }
 
     fn now(&self) -> Timestamp {
-        self.now
+        Transaction::now(self)
     }
 
     fn admission(&self) -> Admission {
@@ -571,6 +573,6 @@ impl<E: Engine> Scope for Transaction<'_, E> {
 
 impl<E: Engine> fmt::Debug for Transaction<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("label", &self.label.version()).field("now", &self.now).finish()
+        f.debug_struct("Transaction").field("label", &self.label.version()).field("now", &self.now.get()).finish()
     }
 }

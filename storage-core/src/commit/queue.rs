@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::options::Deadline;
 use crate::sync::{Condvar, Mutex, Wait};
 
 /// A queue of members `M`, each of which is answered with an `R`.
@@ -32,9 +32,16 @@ struct Waiter<M, R> {
 #[derive(Debug)]
 enum Slot<M, R> {
     Waiting(Option<M>),
-    Leads(Option<M>),
+    Leads(Option<M>, Began),
     Taken,
     Done(R),
+}
+
+/// Whether anyone can have waited when a leader began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    Alone,
+    FromLine,
 }
 
 /// How the wait of a member ended.
@@ -53,9 +60,9 @@ impl<M, R> Queue<M, R> {
     }
 
     /// Waits until `member` leads, is answered, or `deadline` passes untaken.
-    pub(crate) fn submit(&self, member: M, deadline: Instant) -> Turn<'_, M, R> {
+    pub(crate) fn submit(&self, member: M, deadline: Deadline) -> Turn<'_, M, R> {
         match self.wait(Some(member), deadline) {
-            Slot::Leads(Some(member)) => Turn::Lead(Leadership { queue: self }, member),
+            Slot::Leads(Some(member), began) => Turn::Lead(Leadership { queue: self, began }, member),
             Slot::Done(answer) => Turn::Done(answer),
             Slot::Waiting(Some(member)) => Turn::TimedOut(member),
             _ => unreachable!("a wait with a member ends with it or with its answer"),
@@ -63,19 +70,25 @@ impl<M, R> Queue<M, R> {
     }
 
     /// Waits until nobody else commits, or until `deadline`. Everyone who comes later waits behind.
-    pub(crate) fn lead_alone(&self, deadline: Instant) -> Option<Leadership<'_, M, R>> {
+    pub(crate) fn lead_alone(&self, deadline: Deadline) -> Option<Leadership<'_, M, R>> {
         match self.wait(None, deadline) {
-            Slot::Leads(_) => Some(Leadership { queue: self }),
+            Slot::Leads(_, began) => Some(Leadership { queue: self, began }),
             _ => None,
         }
     }
 
-    fn wait(&self, member: Option<M>, deadline: Instant) -> Slot<M, R> {
+    /// How many wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    fn wait(&self, member: Option<M>, deadline: Deadline) -> Slot<M, R> {
         let mut state = self.state.lock();
         if !state.led {
             state.led = true;
-            return Slot::Leads(member);
+            return Slot::Leads(member, Began::Alone);
         }
+        let deadline = deadline.instant();
         let waiter = Arc::new(Waiter { slot: Mutex::new(Slot::Waiting(member)), changed: Condvar::default() });
         state.waiting.push_back(Arc::clone(&waiter));
         drop(state);
@@ -84,7 +97,7 @@ impl<M, R> Queue<M, R> {
         let mut slot = waiter.slot.lock();
         loop {
             match mem::replace(&mut *slot, Slot::Taken) {
-                ended @ (Slot::Leads(_) | Slot::Done(_)) => return ended,
+                ended @ (Slot::Leads(..) | Slot::Done(_)) => return ended,
                 Slot::Taken => slot = waiter.changed.wait(slot),
                 Slot::Waiting(member) => {
                     *slot = Slot::Waiting(member);
@@ -119,12 +132,18 @@ impl<M, R> Queue<M, R> {
 /// The office of the one who commits. Dropping it hands it to the next in line.
 pub(crate) struct Leadership<'q, M, R> {
     queue: &'q Queue<M, R>,
+    began: Began,
 }
 
 impl<M, R> Leadership<'_, M, R> {
     /// Takes along the members that wait, in order, up to the first that may not join.
+    ///
+    /// One who found nobody leading found nobody waiting either, and does not look again.
     pub(crate) fn take_followers(&self, mut may_join: impl FnMut(&M) -> bool) -> Vec<(M, Follower<M, R>)> {
         let mut taken = Vec::new();
+        if self.began == Began::Alone {
+            return taken;
+        }
         let mut state = self.queue.state.lock();
         while let Some(front) = state.waiting.front() {
             let mut slot = front.slot.lock();
@@ -154,7 +173,7 @@ impl<M, R> Drop for Leadership<'_, M, R> {
         drop(state);
         let mut slot = next.slot.lock();
         if let Slot::Waiting(member) = mem::replace(&mut *slot, Slot::Taken) {
-            *slot = Slot::Leads(member);
+            *slot = Slot::Leads(member, Began::FromLine);
         }
         drop(slot);
         next.changed.notify_one();
@@ -181,8 +200,8 @@ mod tests {
 
     use super::*;
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(30)
+    fn soon() -> Deadline {
+        Deadline::After(Duration::from_secs(30))
     }
 
     #[test]
@@ -199,9 +218,9 @@ mod tests {
     fn a_member_past_its_deadline_gets_itself_back() {
         let queue = Queue::<u32, u32>::new();
         let leadership = queue.lead_alone(soon()).expect("nobody else leads");
-        let Turn::TimedOut(own) = queue.submit(7, Instant::now()) else { panic!("the office is taken") };
+        let Turn::TimedOut(own) = queue.submit(7, Deadline::After(Duration::ZERO)) else { panic!("the office is taken") };
         assert_eq!(own, 7);
-        assert!(queue.lead_alone(Instant::now()).is_none());
+        assert!(queue.lead_alone(Deadline::After(Duration::ZERO)).is_none());
         assert!(leadership.take_followers(|_| true).is_empty());
         drop(leadership);
         assert!(matches!(queue.submit(8, soon()), Turn::Lead(_, 8)));
