@@ -1,0 +1,337 @@
+//! Who is measured. A contestant is a type that implements [`Subject`] and the powers it has; each power
+//! brings the rows that need it.
+//!
+//! Everything is generic, so that a row of a few nanoseconds pays for no indirection. To take part, a new
+//! contestant gets a file of its own beside these and its lines in [`roster`].
+
+pub mod bare_btreemap;
+pub mod bare_dashmap;
+pub mod bare_dashmap_tasks;
+pub mod catalogue;
+pub mod port_tasks_memory;
+pub mod runner;
+
+use crate::failure::Outcome;
+use crate::workload::keys::KEY_LEN;
+use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
+use crate::workload::{Class, Profile, Setting};
+pub use catalogue::{Catalogue, Entrant, Group};
+pub use runner::Contestant;
+
+/// The name of a contestant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// The engine; hand-written code begins with `bare-`, an original's with `port-`.
+    pub engine: &'static str,
+    /// In which of its ways, where there are several.
+    pub mode: Option<&'static str>,
+    /// What a finished write survives.
+    pub class: Class,
+}
+
+/// On which side of a ratio a contestant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// An engine of this project.
+    Ours,
+    /// The same work written by hand on a library.
+    Bare,
+    /// The storage access of an original.
+    Port,
+}
+
+impl Role {
+    /// The role that an engine's name tells.
+    #[must_use]
+    pub fn of(engine: &str) -> Self {
+        if engine.starts_with("bare-") {
+            Role::Bare
+        } else if engine.starts_with("port-") {
+            Role::Port
+        } else {
+            Role::Ours
+        }
+    }
+}
+
+/// What only the contestant itself can count, since it was opened. Absent is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Calls that force data to the disk.
+    pub fsyncs: Option<u64>,
+    /// Bytes handed to the operating system for the disk.
+    pub bytes_written: Option<u64>,
+    /// Commits that were refused because another one came first.
+    pub conflicts: Option<u64>,
+    /// Transactions that ran again.
+    pub retries: Option<u64>,
+}
+
+/// Something that can be opened, measured and closed.
+pub trait Subject: Sized + Send + Sync + 'static {
+    /// Its name.
+    const TAG: Tag;
+
+    /// Opens an empty store.
+    fn open(setting: &Setting) -> Outcome<Self>;
+
+    /// Its settings, read back from the opened store rather than copied from a configuration.
+    fn settings(&self) -> Vec<(&'static str, String)>;
+
+    /// Finishes all work that was put off. It runs inside the timed part.
+    fn settle(&self) -> Outcome<()>;
+
+    /// What it has counted since it was opened.
+    fn counters(&self) -> Counters;
+
+    /// Ends it.
+    fn close(self) -> Outcome<()>;
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: [u8; KEY_LEN],
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// Reads and writes of single records.
+pub trait Points: Subject {
+    /// A value that outlives the call that read it.
+    type Value: AsRef<[u8]>;
+
+    /// The newest value of a key.
+    fn get(&self, key: &[u8]) -> Outcome<Option<Self::Value>>;
+
+    /// Sets the value of a key.
+    fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()>;
+
+    /// Removes a key; whether it was there.
+    fn delete(&self, key: &[u8]) -> Outcome<bool>;
+
+    /// Sets all of `entries`, atomically where the contestant can.
+    fn put_batch(&self, entries: &[Entry]) -> Outcome<()>;
+
+    /// Adds many new records in the way that is fastest for the contestant.
+    fn load(&self, entries: &[Entry]) -> Outcome<()>;
+}
+
+/// Which way a range is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// To larger keys.
+    Up,
+    /// To smaller keys.
+    Down,
+}
+
+/// Reads in the order of the keys.
+pub trait Ranges: Points {
+    /// Shows `visit` up to `limit` records from `start` on, which is included. Returns how many there were.
+    fn range(
+        &self,
+        start: &[u8],
+        walk: Walk,
+        limit: usize,
+        visit: impl FnMut(&[u8], &[u8]),
+    ) -> Outcome<usize>;
+}
+
+/// Reads from one unchanging state.
+pub trait Snapshots: Points {
+    /// The state.
+    type Snapshot<'a>
+    where
+        Self: 'a;
+
+    /// Holds the state as it is now.
+    fn snapshot(&self) -> Outcome<Self::Snapshot<'_>>;
+
+    /// Shows `visit` the value of a key in that state. Returns whether there is one.
+    fn get_in(snapshot: &Self::Snapshot<'_>, key: &[u8], visit: impl FnOnce(&[u8])) -> Outcome<bool>;
+}
+
+/// Changes of two records as one.
+pub trait Transfers: Points {
+    /// Reads two records and writes both, moving `amount` from one's balance to the other's.
+    ///
+    /// See [`crate::workload::sharing::with_balance`] for where a value keeps its balance.
+    fn transfer(&self, from: &[u8], to: &[u8], amount: i64) -> Outcome<()>;
+}
+
+/// One sequence that everyone appends to.
+pub trait Appends: Subject {
+    /// Adds a record under the next number of the sequence, and returns that number.
+    fn append(&self, value: &[u8]) -> Outcome<u64>;
+
+    /// Every number in the sequence, ascending.
+    fn numbers(&self) -> Outcome<Vec<u64>>;
+}
+
+/// Whether a status change was legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// It was made.
+    Made,
+    /// It was refused, and nothing changed.
+    Refused,
+}
+
+/// A task that was read.
+pub trait TaskView {
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its payload.
+    fn payload(&self) -> &[u8];
+}
+
+/// A performer that was read.
+pub trait PerformerView {
+    /// Its id.
+    fn id(&self) -> &str;
+    /// Its status.
+    fn status(&self) -> &str;
+    /// Shows `visit` the name and value of each environment variable.
+    fn environment(&self, visit: impl FnMut(&str, &str));
+}
+
+/// What the rows of the task store's table ask for. A task, block or state that is absent is an error.
+pub trait TaskRows: Subject {
+    /// A task as a read hands it out.
+    type Found: TaskView;
+    /// A performer as a read hands it out.
+    type Performer: PerformerView;
+
+    /// Stores a new task as pending.
+    fn save_task(&self, task: Task) -> Outcome<()>;
+    /// The task with this id.
+    fn get_task(&self, id: &str) -> Outcome<Self::Found>;
+    /// Every pending task.
+    fn list_pending(&self) -> Outcome<Vec<Self::Found>>;
+    /// Asks for a change of status.
+    fn change_status(&self, id: &str, to: TaskStatus) -> Outcome<Transition>;
+    /// Removes a task.
+    fn delete_task(&self, id: &str) -> Outcome<()>;
+    /// Sets the last processed block of a chain, whatever it was.
+    fn set_last_block(&self, chain: u64, number: u64) -> Outcome<()>;
+    /// The last processed block of a chain.
+    fn last_block(&self, chain: u64) -> Outcome<u64>;
+    /// Stores the record of a block.
+    fn save_block(&self, avs: &str, block: Block) -> Outcome<()>;
+    /// The number of the last block stored for an AVS and a chain.
+    fn last_saved_block(&self, avs: &str, chain: u64) -> Outcome<u64>;
+    /// Stores the configuration of an operator set, whatever it was.
+    fn save_config(&self, avs: &str, operator_set: u32, config: OperatorSetConfig) -> Outcome<()>;
+    /// Stores the state of a performer, whatever it was.
+    fn save_performer(&self, id: &str, state: PerformerState) -> Outcome<()>;
+    /// The state of every performer.
+    fn list_performers(&self) -> Outcome<Vec<Self::Performer>>;
+}
+
+/// Every row, with everyone who takes part in it.
+#[must_use]
+pub fn roster(profile: Profile) -> Catalogue {
+    let mut catalogue = Catalogue::new(profile);
+
+    catalogue.points::<bare_dashmap::BareDashmap>();
+    catalogue.appends::<bare_dashmap::BareDashmap>();
+    let no_order = "a DashMap has no order";
+    catalogue.without_ranges(&bare_dashmap::TAG, no_order);
+    catalogue.without_snapshots(&bare_dashmap::TAG, "a DashMap has no snapshots");
+    catalogue.without_transfers(&bare_dashmap::TAG, "a DashMap cannot change two entries as one");
+
+    catalogue.points::<bare_btreemap::BareBtreemap>();
+    catalogue.ranges::<bare_btreemap::BareBtreemap>();
+    catalogue.snapshots::<bare_btreemap::BareBtreemap>();
+    catalogue.transfers::<bare_btreemap::BareBtreemap>();
+    catalogue.appends::<bare_btreemap::BareBtreemap>();
+
+    catalogue.tasks::<bare_dashmap_tasks::BareDashmapTasks>();
+    catalogue.tasks::<port_tasks_memory::PortTasksMemory>();
+
+    catalogue.sorted()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Checks that every contestant with a power has to pass.
+
+    use super::*;
+    use crate::workload::task_data::{block, performer, performer_with_environment, task, task_id};
+    use crate::workload::{Spec, rows};
+
+    pub(crate) fn setting() -> Setting {
+        let spec: Spec = rows::get_miss().remove(0);
+        Setting::new(spec, 1, std::path::PathBuf::from("nowhere"))
+    }
+
+    pub(crate) fn points_hold_what_was_put<S: Points>() {
+        let store = S::open(&setting()).unwrap();
+        assert!(store.get(b"a").unwrap().is_none());
+        store.put(b"a", b"1").unwrap();
+        store.put(b"a", b"2").unwrap();
+        assert_eq!(store.get(b"a").unwrap().unwrap().as_ref(), b"2");
+        assert!(store.delete(b"a").unwrap());
+        assert!(!store.delete(b"a").unwrap());
+
+        let entry = |byte| Entry { key: [byte; KEY_LEN], value: vec![byte; 3] };
+        store.load(&[entry(1), entry(2)]).unwrap();
+        store.put_batch(&[Entry { value: vec![9], ..entry(2) }, entry(3)]).unwrap();
+        assert_eq!(store.get(&[1; KEY_LEN]).unwrap().unwrap().as_ref(), [1, 1, 1]);
+        assert_eq!(store.get(&[2; KEY_LEN]).unwrap().unwrap().as_ref(), [9]);
+        assert_eq!(store.get(&[3; KEY_LEN]).unwrap().unwrap().as_ref(), [3, 3, 3]);
+    }
+
+    pub(crate) fn sequence_has_no_gap<S: Appends>() {
+        let store = S::open(&setting()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..250).for_each(|_| assert!(store.append(b"x").is_ok())));
+            }
+        });
+        let numbers = store.numbers().unwrap();
+        assert_eq!(numbers.len(), 1_000);
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    }
+
+    pub(crate) fn task_rows_mean_what_they_say<S: TaskRows>() {
+        let store = S::open(&setting()).unwrap();
+        assert!(store.get_task("task-0").is_err());
+        for number in 0..9 {
+            store.save_task(task(task_id(number))).unwrap();
+        }
+        assert_eq!(store.get_task("task-4").unwrap().id(), "task-4");
+        assert_eq!(store.get_task("task-4").unwrap().payload(), b"payload-task-4");
+
+        assert_eq!(store.change_status("task-0", TaskStatus::Completed).unwrap(), Transition::Refused);
+        assert_eq!(store.list_pending().unwrap().len(), 9);
+        assert_eq!(store.change_status("task-0", TaskStatus::Processing).unwrap(), Transition::Made);
+        assert_eq!(store.change_status("task-0", TaskStatus::Completed).unwrap(), Transition::Made);
+        assert!(store.change_status("nobody", TaskStatus::Failed).is_err());
+        store.delete_task("task-1").unwrap();
+        assert!(store.delete_task("task-1").is_err());
+        let mut pending: Vec<String> =
+            store.list_pending().unwrap().iter().map(|task| task.id().to_owned()).collect();
+        pending.sort();
+        assert_eq!(pending, (2..9).map(task_id).collect::<Vec<_>>());
+
+        assert!(store.last_block(1).is_err());
+        store.set_last_block(1, 7).unwrap();
+        assert_eq!(store.last_block(1).unwrap(), 7);
+        assert!(store.last_saved_block("0xavs", 1).is_err());
+        store.save_block("0xavs", block(1, 41)).unwrap();
+        store.save_block("0xavs", block(1, 42)).unwrap();
+        store.save_block("0xavs", block(11, 99)).unwrap();
+        assert_eq!(store.last_saved_block("0xavs", 1).unwrap(), 42);
+
+        store.save_performer("p", performer("p".to_owned())).unwrap();
+        store.save_performer("p", performer_with_environment("p".to_owned())).unwrap();
+        let listed = store.list_performers().unwrap();
+        assert_eq!((listed.len(), listed[0].id(), listed[0].status()), (1, "p", "running"));
+        let mut names = Vec::new();
+        listed[0].environment(|name, _| names.push(name.to_owned()));
+        assert_eq!(names, ["LOG_LEVEL", "CHAIN_RPC"]);
+    }
+}

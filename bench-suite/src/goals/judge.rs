@@ -1,0 +1,244 @@
+//! From the rounds of a run to a verdict on each goal.
+
+use serde::Serialize;
+
+use super::{Bound, GOALS, Goal, Place, Who};
+use crate::measure::statistics::{Interval, Verdict};
+use crate::report::figures::{ABSENT, digits, nanoseconds, or_absent};
+use crate::report::json::Finding;
+use crate::report::tables::{Look, drawn};
+
+/// A goal and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Judged {
+    /// The goal's name.
+    pub goal: &'static str,
+    /// What was promised.
+    pub wording: &'static str,
+    /// Where it was measured.
+    pub row: String,
+    /// What is bounded.
+    pub unit: Unit,
+    /// The most that it may be.
+    pub at_most: f64,
+    /// What was measured.
+    pub measured: Option<Interval>,
+    /// Whether the bound holds.
+    pub verdict: Option<Verdict>,
+    /// Why there is no verdict, if there is none.
+    pub not_run: Option<String>,
+}
+
+/// What a goal's number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// One time over another.
+    Ratio,
+    /// A time in nanoseconds.
+    Ns,
+}
+
+/// Judges every goal; `cpu_scale` turns an original's figure into what it would be here.
+#[must_use]
+pub fn judge(findings: &[Finding], cpu_scale: f64) -> Vec<Judged> {
+    GOALS.iter().map(|goal| judged(goal, findings, cpu_scale)).collect()
+}
+
+fn judged(goal: &Goal, findings: &[Finding], cpu_scale: f64) -> Judged {
+    let (unit, at_most, series) = match goal.bound {
+        Bound::Ratio { against, at_most } => {
+            (Unit::Ratio, at_most, paired(goal, goal.place, against, findings, |ours, theirs| ours / theirs))
+        }
+        Bound::MoreNs { against, at_most } => {
+            (Unit::Ns, at_most, paired(goal, goal.place, against, findings, |ours, theirs| ours - theirs))
+        }
+        Bound::Ns { at_most } => {
+            (Unit::Ns, at_most, series(findings, goal.place, goal.ours).map(<[f64]>::to_vec))
+        }
+        Bound::Size { records, at_most } => {
+            let smaller = goal.place.at(records);
+            (Unit::Ratio, at_most, paired(goal, smaller, goal.ours, findings, |ours, theirs| ours / theirs))
+        }
+        Bound::Original { figure_ns } => {
+            let due = figure_ns * cpu_scale;
+            let ours = series(findings, goal.place, goal.ours);
+            (Unit::Ratio, 1.0, ours.map(|ours| ours.iter().map(|ns| ns / due).collect()))
+        }
+    };
+    let interval = series
+        .and_then(|series| Interval::of(&series).ok_or_else(|| "too few rounds for an interval".to_owned()));
+    let (measured, not_run) = match interval {
+        Ok(interval) => (Some(interval), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    Judged {
+        goal: goal.id,
+        wording: goal.wording,
+        row: described(goal),
+        unit,
+        at_most,
+        measured,
+        verdict: measured.map(|interval| interval.against(at_most)),
+        not_run,
+    }
+}
+
+/// The rounds of one contestant at one place, or why there are none.
+fn series(findings: &[Finding], place: Place, who: Who) -> Result<&[f64], String> {
+    let found = findings.iter().find(|found| place.holds(&found.row.id) && who.fills(&found.row.id));
+    match found {
+        None => Err(format!("there is no row of {}", name(who))),
+        Some(found) => match &found.row.not_run {
+            Some(reason) => Err(reason.clone()),
+            None => Ok(&found.round_ns),
+        },
+    }
+}
+
+/// Ours and another series, which were measured in the same rounds, put together round by round.
+fn paired(
+    goal: &Goal,
+    theirs: Place,
+    against: Who,
+    findings: &[Finding],
+    together: impl Fn(f64, f64) -> f64,
+) -> Result<Vec<f64>, String> {
+    let ours = series(findings, goal.place, goal.ours)?;
+    let theirs = series(findings, theirs, against)?;
+    if ours.len() == theirs.len() {
+        Ok(ours.iter().zip(theirs).map(|(ours, theirs)| together(*ours, *theirs)).collect())
+    } else {
+        Err("the two were not measured in the same rounds".to_owned())
+    }
+}
+
+fn name(who: Who) -> String {
+    who.mode.map_or_else(|| who.engine.to_owned(), |mode| format!("{} {mode}", who.engine))
+}
+
+fn described(goal: &Goal) -> String {
+    let Place { family, workload, records, .. } = goal.place;
+    let size = or_absent(records, |records| format!(" at {records}"));
+    let size = size.trim_end_matches(ABSENT);
+    let against = match goal.bound {
+        Bound::Ratio { against, .. } | Bound::MoreNs { against, .. } => format!(" against {}", name(against)),
+        Bound::Size { records, .. } => format!(" against {records} records"),
+        Bound::Original { .. } => " against the original".to_owned(),
+        Bound::Ns { .. } => String::new(),
+    };
+    format!("{}/{workload}{size}, {}{against}", family.name(), name(goal.ours))
+}
+
+/// The verdicts for people.
+#[must_use]
+pub fn shown(judged: &[Judged]) -> String {
+    let rows = judged.iter().map(|judged| {
+        let show = |value: f64| match judged.unit {
+            Unit::Ratio => digits(value),
+            Unit::Ns => nanoseconds(value),
+        };
+        let verdict = match (judged.verdict, &judged.not_run) {
+            (Some(Verdict::Met), _) => "met".to_owned(),
+            (Some(Verdict::Missed), _) => "MISSED".to_owned(),
+            (Some(Verdict::Undecided), _) => "undecided".to_owned(),
+            (None, reason) => format!("not run: {}", reason.as_deref().unwrap_or_default()),
+        };
+        vec![
+            judged.goal.to_owned(),
+            judged.wording.to_owned(),
+            judged.row.clone(),
+            or_absent(judged.measured, |interval| show(interval.median)),
+            or_absent(judged.measured, |interval| {
+                format!("{} to {}", show(interval.low), show(interval.high))
+            }),
+            show(judged.at_most),
+            verdict,
+        ]
+    });
+    let header = ["goal", "wording", "measured in", "median", "95 %", "at most", "verdict"];
+    drawn(&header, rows, usize::MAX, Look::Wrapped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Goal;
+    use super::*;
+    use crate::contestant::roster;
+    use crate::measure::bout::Measured;
+    use crate::report::json::{findings, tests::measured};
+    use crate::workload::{Family, Profile, RowId};
+
+    fn at(place: Place, engine: &str, round_ns: &[f64]) -> Measured {
+        let mut row = measured(engine, round_ns);
+        row.id = RowId {
+            family: place.family,
+            workload: place.workload.to_owned(),
+            variant: place.variant,
+            threads: place.threads,
+            records: place.records.unwrap_or(row.id.records),
+            ..row.id
+        };
+        row
+    }
+
+    fn verdict(goal: &Goal, rows: &[Measured]) -> Judged {
+        judged(goal, &findings(rows), 2.0)
+    }
+
+    fn named(id: &str) -> &'static Goal {
+        GOALS.iter().find(|goal| goal.id == id).unwrap()
+    }
+
+    #[test]
+    fn ratios_are_judged_by_their_whole_interval() {
+        let goal = named("get-10k");
+        let theirs = at(goal.place, "bare-dashmap", &[10.0; 8]);
+        for (ours, expected) in [(17.0, Verdict::Met), (19.0, Verdict::Missed)] {
+            let judged = verdict(goal, &[at(goal.place, "mem", &[ours; 8]), theirs.clone()]);
+            assert_eq!(judged.verdict, Some(expected));
+        }
+        let wavering: Vec<f64> = (0..8).map(|round| 15.0 + f64::from(round)).collect();
+        let judged = verdict(goal, &[at(goal.place, "mem", &wavering), theirs]);
+        assert_eq!(judged.verdict, Some(Verdict::Undecided));
+    }
+
+    #[test]
+    fn an_original_s_figure_is_scaled() {
+        let goal = named("get-task");
+        let judged = verdict(goal, &[at(goal.place, "mem", &[84.0; 8])]);
+        assert_eq!(judged.measured.map(|interval| interval.median), Some(0.5));
+    }
+
+    #[test]
+    fn a_size_is_judged_against_the_other_size() {
+        let goal = named("page-1m");
+        let rows = [at(goal.place, "mem", &[12.0; 8]), at(goal.place.at(1_000), "mem", &[10.0; 8])];
+        assert_eq!(verdict(goal, &rows).measured.map(|interval| interval.median), Some(1.2));
+    }
+
+    #[test]
+    fn what_was_not_measured_says_so() {
+        let goal = named("get-10k");
+        let judged = verdict(goal, &[at(goal.place, "bare-dashmap", &[10.0; 8])]);
+        assert_eq!(judged.verdict, None);
+        assert_eq!(judged.not_run.as_deref(), Some("there is no row of mem"));
+        assert!(shown(&[judged]).contains("not run"));
+    }
+
+    #[test]
+    fn every_goal_s_place_is_a_row_and_names_are_unique() {
+        let groups = roster(Profile::Full).into_groups();
+        let ids: Vec<RowId> = groups.iter().flat_map(|group| group.entrants.iter().map(|e| e.id())).collect();
+        for (at, goal) in GOALS.iter().enumerate() {
+            assert!(ids.iter().any(|id| goal.place.holds(id)), "{}", goal.id);
+            assert!(GOALS[at + 1..].iter().all(|other| other.id != goal.id), "{}", goal.id);
+            if goal.place.family == Family::Tasks {
+                assert_eq!(
+                    ids.iter().filter(|id| goal.place.holds(id) && id.engine.starts_with("port-")).count(),
+                    1
+                );
+            }
+        }
+    }
+}

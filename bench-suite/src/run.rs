@@ -1,0 +1,234 @@
+//! A whole run: what is measured, in which order, and what is written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use crate::cli::{Arguments, Command};
+use crate::contestant::{Group, roster};
+use crate::failure::{Failure, Outcome, Within};
+use crate::goals::{GOALS, judge};
+use crate::measure::bout::{Measured, Pace, measure};
+use crate::measure::machine::{Machine, Noise, load};
+use crate::measure::statistics::Ratio;
+use crate::report::compare::{self, Comparison};
+use crate::report::json::{Finding, Report, SCHEMA, findings};
+use crate::report::markdown;
+use crate::report::progress::Progress;
+use crate::report::tables::{Look, by_family};
+use crate::report::time::rfc3339;
+use crate::workload::{Family, Profile, Variant};
+
+/// Rows that are measured against themselves: nanoseconds, allocations, threads.
+const NOISE_ROWS: [(Family, &str, u32, &str); 3] = [
+    (Family::Growth, "get", 1, "bare-dashmap"),
+    (Family::Tasks, "save-task", 1, "port-tasks-memory"),
+    (Family::Concurrency, "put", 2, "bare-dashmap"),
+];
+/// The pace of those.
+const NOISE_PACE: Pace = Pace::Rounds { rounds: 16, time: Duration::from_millis(600), sampling: None };
+/// The pace of goals.
+const GOALS_PACE: Pace = Pace::Rounds { rounds: 40, time: Duration::from_secs(5), sampling: None };
+
+/// Does what the arguments say.
+pub fn run(arguments: &Arguments) -> Outcome<ExitCode> {
+    fs::create_dir_all(&arguments.out).within(|| arguments.out.display().to_string())?;
+    match arguments.command {
+        Some(Command::Goals) => run_goals(arguments),
+        None => run_rows(arguments),
+    }
+}
+
+fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
+    let profile = arguments.profile();
+    let mut catalogue = roster(profile);
+    catalogue.keep(&arguments.engine, &arguments.workload)?;
+    let groups = catalogue.into_groups();
+    if groups.is_empty() {
+        return Err(Failure::new("these engines have none of these workloads"));
+    }
+    // Read before anything is measured: a wrong name must not cost minutes.
+    let baseline =
+        arguments.compare.as_deref().map(|name| compare::load(&arguments.out, name)).transpose()?;
+
+    let (report, findings) = measured_report(arguments, profile, Pace::of(profile), &groups)?;
+    if profile == Profile::Smoke {
+        let ran = findings.iter().filter(|found| found.row.not_run.is_none()).count();
+        println!("{ran} rows ran, {} cannot.", findings.len() - ran);
+    } else {
+        print_report(&report, &findings);
+    }
+    write_report(arguments, &report, &findings)?;
+    if let Some(name) = &arguments.save {
+        let path = compare::save(&arguments.out, name, &report, &findings)?;
+        println!("Kept as `{name}` in {}.", path.display());
+    }
+    if let Some((name, baseline)) = arguments.compare.as_ref().zip(baseline) {
+        let comparison = compare::compare(&baseline, &report, &findings);
+        print!("{}", compare::shown(&comparison, name));
+        return Ok(exit_code(&comparison, arguments));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_goals(arguments: &Arguments) -> Outcome<ExitCode> {
+    let mut catalogue = roster(Profile::Full);
+    catalogue.keep_rows(|id| GOALS.iter().any(|goal| goal.needs(id)));
+    // A row that only the other side of a goal fills decides nothing.
+    let mut groups = catalogue.into_groups();
+    groups.retain(|group| {
+        group.entrants.iter().any(|entrant| {
+            let id = entrant.id();
+            GOALS.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
+        })
+    });
+    let (report, findings) = measured_report(arguments, Profile::Full, GOALS_PACE, &groups)?;
+    let judged = judge::judge(&findings, report.machine.cpu_scale);
+    print_machine(&report.machine);
+    println!("{}", judge::shown(&judged));
+    let path = arguments.out.join("goals.json");
+    let page = serde_json::json!({ "machine": report.machine, "started": report.started, "goals": judged });
+    fs::write(&path, serde_json::to_vec_pretty(&page)?).within(|| path.display().to_string())?;
+    println!("{}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exit_code(comparison: &Comparison, arguments: &Arguments) -> ExitCode {
+    let regressed = comparison.changes.iter().any(|change| change.is_regression());
+    if regressed && arguments.fail_on_regression { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Measures all groups and looks at the machine before and after.
+fn measured_report(
+    arguments: &Arguments,
+    profile: Profile,
+    pace: Pace,
+    groups: &[Group],
+) -> Outcome<(Report, Vec<Finding>)> {
+    let started = rfc3339(SystemTime::now());
+    let mut machine = Machine::look(&arguments.out)?;
+    let scratch = Scratch::new(&arguments.out);
+    let noise_groups = if pace == Pace::Once { Vec::new() } else { noise_groups() };
+    let progress = Progress::new(groups.len() + noise_groups.len());
+    for group in &noise_groups {
+        let row = format!("{}, {}", group.title(), group.entrants[0].tag.engine);
+        progress.group(&format!("noise of {row}"));
+        let measured = measure(group, NOISE_PACE, arguments.seed, &scratch.path, &|now| progress.tell(now))?;
+        if let Some(ratio) = Ratio::of(&measured[0].round_ns, &measured[1].round_ns) {
+            machine.noise_floor.push(Noise { row, ratio: ratio.interval, noise: ratio.noise() });
+        }
+        progress.done();
+    }
+
+    let mut settings = bench_settings(arguments, pace);
+    let mut found = Vec::new();
+    for group in groups {
+        progress.group(&group.title());
+        let measured = measure(group, pace, arguments.seed, &scratch.path, &|now| progress.tell(now))?;
+        measured.iter().for_each(|measured| note_settings(&mut settings, measured));
+        found.extend(findings(&measured));
+        progress.done();
+    }
+    progress.end();
+    machine.load_after = load();
+    let rows = found.iter().map(|found| found.row.clone()).collect();
+    Ok((Report { schema: SCHEMA, machine, settings, started, profile, rows }, found))
+}
+
+/// The groups that show how much two measurements of the same thing differ.
+fn noise_groups() -> Vec<Group> {
+    let groups = roster(Profile::Quick).into_groups();
+    let entrants = groups.iter().flat_map(|group| &group.entrants);
+    let rows = entrants.filter(|entrant| {
+        let spec = &entrant.spec;
+        let row = (spec.family, spec.workload, spec.threads, entrant.tag.engine);
+        let standard = spec.family != Family::Growth || spec.records == 10_000;
+        NOISE_ROWS.contains(&row) && standard && spec.variant != Some(Variant::Honest)
+    });
+    rows.map(|entrant| Group { entrants: vec![entrant.clone(), entrant.clone()] }).collect()
+}
+
+type Settings = BTreeMap<String, BTreeMap<String, String>>;
+
+fn bench_settings(arguments: &Arguments, pace: Pace) -> Settings {
+    let mut bench = BTreeMap::from([("seed".to_owned(), arguments.seed.to_string())]);
+    if let Pace::Rounds { rounds, time, .. } = pace {
+        bench.insert("rounds_at_most".to_owned(), rounds.to_string());
+        bench.insert("ms_per_row".to_owned(), time.as_millis().to_string());
+    }
+    BTreeMap::from([("bench".to_owned(), bench)])
+}
+
+fn note_settings(settings: &mut Settings, measured: &Measured) {
+    if measured.not_run.is_none() {
+        let engine = settings.entry(measured.id.contestant()).or_default();
+        engine.extend(measured.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    }
+}
+
+/// The directory of the contestants' files. It goes away with the run, also with one that fails.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new(out: &Path) -> Self {
+        Scratch { path: out.join(format!("scratch-{}", std::process::id())) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.path.exists()
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            eprintln!("warning: {} is left behind: {error}", self.path.display());
+        }
+    }
+}
+
+fn print_machine(machine: &Machine) {
+    for (name, value) in markdown::card(machine) {
+        println!("{name}: {value}");
+    }
+    for warning in machine.warnings() {
+        println!("WARNING: {warning}");
+    }
+    println!();
+}
+
+fn print_report(report: &Report, findings: &[Finding]) {
+    print_machine(&report.machine);
+    for (family, table) in by_family(findings, report.machine.noise(), Look::Terminal) {
+        println!("{}\n{table}\n", family.name());
+    }
+}
+
+fn write_report(arguments: &Arguments, report: &Report, findings: &[Finding]) -> Outcome<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let command = format!("cargo xtask bench {}", given.join(" "));
+    let json = arguments.out.join("report.json");
+    fs::write(&json, serde_json::to_vec_pretty(report)?).within(|| json.display().to_string())?;
+    let page = arguments.out.join("report.md");
+    let text = markdown::page(report, findings, command.trim_end());
+    fs::write(&page, text).within(|| page.display().to_string())?;
+    println!("{}\n{}", json.display(), page.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_noise_row_is_one_contestant_against_itself() {
+        let groups = noise_groups();
+        assert_eq!(groups.len(), NOISE_ROWS.len());
+        for group in groups {
+            assert_eq!(group.entrants.len(), 2);
+            assert_eq!(group.entrants[0].id(), group.entrants[1].id());
+        }
+    }
+}
