@@ -114,6 +114,13 @@ impl Holes {
     }
 }
 
+impl From<Vec<u8>> for Template<Vec<u8>> {
+    /// A value without holes.
+    fn from(value: Vec<u8>) -> Self {
+        Template { bytes: value, holes: Holes::new() }
+    }
+}
+
 /// A key (`Template<Key>`) or a value (`Template<Vec<u8>>`) that may wait for its commit.
 ///
 /// ```
