@@ -8,6 +8,8 @@ pub mod bare_btreemap;
 pub mod bare_dashmap;
 pub mod bare_dashmap_tasks;
 pub mod catalogue;
+pub mod engine;
+pub mod engine_tasks;
 pub mod port_tasks_memory;
 pub mod runner;
 
@@ -234,6 +236,15 @@ pub trait TaskRows: Subject {
 #[must_use]
 pub fn roster(profile: Profile) -> Catalogue {
     let mut catalogue = Catalogue::new(profile);
+
+    catalogue.points::<engine::Layer<engine::Mem>>();
+    catalogue.ranges::<engine::Layer<engine::Mem>>();
+    catalogue.snapshots::<engine::Layer<engine::Mem>>();
+    catalogue.transfers::<engine::Layer<engine::Mem>>();
+    catalogue.appends::<engine::Layer<engine::Mem>>();
+    catalogue.tasks::<engine_tasks::TaskLayer<engine::Mem>>();
+    catalogue.points::<engine::Layer<engine::AnyMem>>();
+    catalogue.appends::<engine::ReadWriteAppends>();
 
     catalogue.points::<bare_dashmap::BareDashmap>();
     catalogue.appends::<bare_dashmap::BareDashmap>();

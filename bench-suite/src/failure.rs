@@ -26,6 +26,12 @@ impl Failure {
         Failure(Box::new(Inner { places: Vec::new(), cause: message.into().into() }))
     }
 
+    /// What failed.
+    #[must_use]
+    pub fn cause(&self) -> &(dyn Error + 'static) {
+        &*self.0.cause
+    }
+
     /// The same failure, saying where it happened.
     #[must_use]
     pub fn within(mut self, place: impl Into<String>) -> Self {

@@ -74,7 +74,7 @@ const POISONED: u8 = 2;
 
 crate::sync::thread_local! {
     /// The databases in whose transactions this thread is.
-    static BODIES: RefCell<Vec<usize>> = RefCell::new(Vec::new());
+    static BODIES: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<E: Engine> Database<E> {

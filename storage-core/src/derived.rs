@@ -152,7 +152,7 @@ fn replace_entries(
     for entry in new {
         let unchanged = entry.holds == Holds::Nothing
             && old_expiry == record.stamp.expires_at()
-            && old.iter().any(|other| *other == entry);
+            && old.contains(&entry);
         if !unchanged {
             changes.push(put_entry(scope, entry, key, record));
         }

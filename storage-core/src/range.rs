@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn bounds_become_half_open() {
-        let range = KeyRange::of((Bound::Excluded("a"), Bound::Included("b"))).unwrap();
+        let range = KeyRange::of::<&str>((Bound::Excluded("a"), Bound::Included("b"))).unwrap();
         assert!(!range.contains(b"a") && range.contains(b"a\0") && range.contains(b"b"));
         assert!(!range.contains(b"b\0"));
         assert!(KeyRange::of("a".."a").unwrap().is_empty());

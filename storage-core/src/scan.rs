@@ -30,7 +30,8 @@ use crate::transaction::Reads;
 /// let snapshot = db.snapshot()?;
 /// let mut range = snapshot.range(notes, &KeyRange::all(), Direction::Forward)?;
 /// while let Some(mut entry) = range.next()? {
-///     println!("{:?}: {} bytes", entry.key(), entry.value()?.len());
+///     let (key, value) = entry.pair()?;
+///     println!("{key:?}: {} bytes", value.len());
 /// }
 /// # Ok::<(), storage_core::Error>(())
 /// ```
@@ -45,6 +46,8 @@ pub struct Range<'a, S: Snapshot + 'a> {
     tracker: Option<Tracker<'a>>,
     current: Current<'a>,
     inflated: Vec<u8>,
+    /// Holds the key while the value is read.
+    key: Key,
 }
 
 /// Which records a range shows.
@@ -145,6 +148,7 @@ impl<'a, S: Snapshot> Range<'a, S> {
             tracker: None,
             current: Current::None,
             inflated: Vec::new(),
+            key: Key::new(),
         })
     }
 
@@ -173,7 +177,8 @@ impl<'a, S: Snapshot> Range<'a, S> {
     pub fn to_vec(&mut self) -> Result<Vec<(Key, Vec<u8>)>> {
         let mut records = Vec::new();
         while let Some(mut entry) = self.next()? {
-            records.push((Key::from(entry.key()), entry.value()?.to_vec()));
+            let (key, value) = entry.pair()?;
+            records.push((Key::from(key), value.to_vec()));
         }
         Ok(records)
     }
@@ -360,6 +365,16 @@ impl<S: Snapshot> Entry<'_, '_, S> {
         self.read().map(|(bytes, _)| bytes)
     }
 
+    /// Its key and its value.
+    pub fn pair(&mut self) -> Result<(&[u8], &[u8])> {
+        let mut key = std::mem::take(&mut self.range.key);
+        key.clear();
+        key.extend_from_slice(self.key());
+        self.range.key = key;
+        let (key, (value, _)) = self.range.read()?;
+        Ok((key, value))
+    }
+
     pub(crate) fn stamp(&self) -> Stamp {
         match &self.range.current {
             Current::Pending(_, record) => record.stamp,
@@ -370,25 +385,33 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 
     /// Its value with the place for the decoded form, where there is one.
     pub(crate) fn read(&mut self) -> Result<(&[u8], Option<&Memo>)> {
-        let Range { current, cursor, admission, keyspace, inflated, .. } = &mut *self.range;
-        match current {
-            Current::Pending(_, record) => unpacked(record, inflated),
-            Current::Counter(_, record) => Ok((&record.value, None)),
+        self.range.read().map(|(_, value)| value)
+    }
+}
+
+impl<S: Snapshot> Range<'_, S> {
+    /// The key kept aside, and the value of the record here.
+    fn read(&mut self) -> Result<(&[u8], (&[u8], Option<&Memo>))> {
+        let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
+        let value = match current {
+            Current::Pending(_, record) => unpacked(record, inflated)?,
+            Current::Counter(_, record) => (record.value.as_ref(), None),
             Current::Stored | Current::None => {
                 let stamp = cursor.stamp();
                 let unpacked = admission.unpack(&stamp, cursor.value()?.as_ref());
                 match unpacked.map_err(|error| error.at(*keyspace, cursor.key()))? {
                     Some(bytes) => {
                         *inflated = bytes;
-                        Ok((inflated, None))
+                        (inflated.as_slice(), None)
                     }
                     None => {
                         let value = cursor.value()?;
-                        Ok((value.as_ref(), value.memo()))
+                        (value.as_ref(), value.memo())
                     }
                 }
             }
-        }
+        };
+        Ok((key, value))
     }
 }
 
