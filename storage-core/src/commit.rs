@@ -83,7 +83,8 @@ impl<E: Engine> Shared<E> {
     /// Commits a member that holds the exclusive lane, resting on the snapshot that it read.
     pub(crate) fn commit_in_lane(&self, member: &Member, basis: E::Snapshot) -> Result<Committed> {
         let mut window = self.pipeline.window.lock();
-        self.guarded(|| self.commit_one(&mut window, member, Some(basis))).unwrap_or_else(|panic| resume_unwind(panic))
+        self.guarded(|| self.commit_one(&mut window, member, Some(basis)))
+            .unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn lead(&self, lane: &Lane<'_>, member: Member) -> Result<Committed> {
@@ -157,7 +158,11 @@ impl<E: Engine> Shared<E> {
     }
 
     /// Commits a group in one engine commit. One answer a member, in their order.
-    fn commit_group(&self, window: &mut MutexGuard<'_, Window>, members: &[Member]) -> Vec<Result<Committed>> {
+    fn commit_group(
+        &self,
+        window: &mut MutexGuard<'_, Window>,
+        members: &[Member],
+    ) -> Vec<Result<Committed>> {
         let time = self.time_for(members.iter());
         let (merged, mut taken) = self.take(window, members, time);
         let accepted: Vec<_> = members
@@ -239,7 +244,12 @@ impl<E: Engine> Shared<E> {
         }
     }
 
-    fn commit_to_engine(&self, batch: &Batch, durability: Durability, basis: Option<E::Snapshot>) -> Result<()> {
+    fn commit_to_engine(
+        &self,
+        batch: &Batch,
+        durability: Durability,
+        basis: Option<E::Snapshot>,
+    ) -> Result<()> {
         let mut commit = Commit::new(batch, durability);
         commit.basis = basis;
         self.engine().commit(commit).inspect_err(|error| {

@@ -183,7 +183,12 @@ impl<E: Engine> Database<E> {
         let stamp = attributes.stamp()?;
         if self.0.is_plain(keyspace)? && stamp.expires_at().is_none() {
             let stamp = self.0.admission().seal(keyspace, key, stamp, value);
-            return self.write(keyspace, key, Change::Put(Record { stamp, value: Payload::new(value) }), options);
+            return self.write(
+                keyspace,
+                key,
+                Change::Put(Record { stamp, value: Payload::new(value) }),
+                options,
+            );
         }
         self.transact_with(options, |txn| txn.put_with(keyspace, key, value, attributes)).map(drop)
     }
@@ -294,7 +299,10 @@ impl<E: Engine> Clone for Database<E> {
 impl<E: Engine> fmt::Debug for Database<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = self.0.pipeline.labels.published();
-        f.debug_struct("Database").field("engine", &self.0.capabilities.name).field("version", &version).finish()
+        f.debug_struct("Database")
+            .field("engine", &self.0.capabilities.name)
+            .field("version", &version)
+            .finish()
     }
 }
 
@@ -351,7 +359,8 @@ impl<E: Engine> Shared<E> {
             OPEN => Ok(()),
             CLOSED => Err(Error::closed()),
             _ => {
-                let message = "a commit or sync failed in a way that leaves its outcome unknown: open it again";
+                let message =
+                    "a commit or sync failed in a way that leaves its outcome unknown: open it again";
                 Err(Error::new(Kind::Unavailable, message).in_engine(self.capabilities.name))
             }
         }
@@ -385,7 +394,9 @@ impl<E: Engine> Shared<E> {
         match self.definitions.get(keyspace) {
             Some(definition) => Ok(Some(definition)),
             None if self.tables.get(keyspace).is_none() => Ok(None),
-            None => Err(Error::invalid("the keyspace is a table's: open the table first").in_keyspace(keyspace)),
+            None => {
+                Err(Error::invalid("the keyspace is a table's: open the table first").in_keyspace(keyspace))
+            }
         }
     }
 

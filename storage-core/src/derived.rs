@@ -141,18 +141,13 @@ fn replace_entries(
     for entry in &old {
         let kept = new.iter().any(|other| other.keyspace == entry.keyspace && other.key == entry.key);
         if !kept && (entry.holds != Holds::PrimaryKey || names(scope, entry, key)?) {
-            changes.push(Write {
-                keyspace: entry.keyspace,
-                key: entry.key.clone(),
-                change: Change::Delete,
-            });
+            changes.push(Write { keyspace: entry.keyspace, key: entry.key.clone(), change: Change::Delete });
         }
     }
     let Some(Fresh { record, .. }) = fresh else { return Ok(()) };
     for entry in new {
-        let unchanged = entry.holds == Holds::Nothing
-            && old_expiry == record.stamp.expires_at()
-            && old.contains(&entry);
+        let unchanged =
+            entry.holds == Holds::Nothing && old_expiry == record.stamp.expires_at() && old.contains(&entry);
         if !unchanged {
             changes.push(put_entry(scope, entry, key, record));
         }

@@ -136,9 +136,10 @@ impl<E: Engine> DynEngine for E {
     fn commit(&self, commit: Commit<'_, AnySnapshot>) -> Result<()> {
         let mut typed = Commit::new(commit.batch, commit.durability);
         if let Some(basis) = commit.basis {
-            let basis = basis.0.into_any().downcast::<E::Snapshot>().map_err(|_| {
-                Error::new(Kind::Internal, "a commit rests on a snapshot of another engine")
-            })?;
+            let basis =
+                basis.0.into_any().downcast::<E::Snapshot>().map_err(|_| {
+                    Error::new(Kind::Internal, "a commit rests on a snapshot of another engine")
+                })?;
             typed = typed.based_on(*basis);
         }
         Engine::commit(self, typed)

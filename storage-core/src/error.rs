@@ -84,7 +84,14 @@ struct Place {
 impl Error {
     /// An error of a kind with a readable message: lower case, naming the thing and the number.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), engine: None, doing: None, place: None, source: None }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            engine: None,
+            doing: None,
+            place: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {

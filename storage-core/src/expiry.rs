@@ -14,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::found::Admission;
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind};
-use crate::range::{Direction, KeyRange};
 use crate::options::TransactOptions;
+use crate::range::{Direction, KeyRange};
 use crate::record::{Record, Stamp};
 use crate::transaction::Transaction;
 use crate::watch::Cause;
@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn entries_are_read_back_and_sort_by_time() {
         let keyspace = Keyspace::new("expiring").unwrap();
-        let due_at = |nanos| Due { at: Timestamp::from_nanos(nanos), keyspace, key: Key::from(b"k\0".as_slice()) };
+        let due_at =
+            |nanos| Due { at: Timestamp::from_nanos(nanos), keyspace, key: Key::from(b"k\0".as_slice()) };
         assert_eq!(Due::parse(&due_at(300).to_key()).unwrap(), due_at(300));
         assert!(due_at(255).to_key() < due_at(256).to_key());
         assert!(due(Timestamp::from_nanos(256)).contains(&due_at(256).to_key()));

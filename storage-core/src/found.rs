@@ -104,7 +104,12 @@ impl Admission {
 
     /// Believes the value of a record whose stamp was checked, and unpacks it.
     #[inline]
-    pub(crate) fn admit<V: Value>(self, keyspace: Keyspace, key: &[u8], record: Record<V>) -> Result<Found<V>> {
+    pub(crate) fn admit<V: Value>(
+        self,
+        keyspace: Keyspace,
+        key: &[u8],
+        record: Record<V>,
+    ) -> Result<Found<V>> {
         let unpacked = self.unpack(&record.stamp, record.value.as_ref());
         let body = match unpacked.map_err(|error| error.at(keyspace, key))? {
             Some(bytes) => Body::Own(Payload::new(&bytes)),

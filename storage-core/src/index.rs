@@ -73,8 +73,13 @@ impl<K, V, F> Index<K, V, F> {
     /// });
     /// ```
     pub fn each(name: &'static str, emit: impl Fn(&K, &V, &mut Emit<'_>) + Send + Sync + 'static) -> Self {
-        let inner =
-            Inner { name, version: 1, holds: Holds::Nothing, emit: Box::new(emit), keyspace: OnceLock::new() };
+        let inner = Inner {
+            name,
+            version: 1,
+            holds: Holds::Nothing,
+            emit: Box::new(emit),
+            keyspace: OnceLock::new(),
+        };
         Index { inner: Arc::new(inner), fields: PhantomData }
     }
 
@@ -100,7 +105,8 @@ impl<K, V, F> Index<K, V, F> {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner<K, V>)) -> Self {
-        let inner = Arc::get_mut(&mut self.inner).expect("an index is shared only once a table was opened with it");
+        let inner =
+            Arc::get_mut(&mut self.inner).expect("an index is shared only once a table was opened with it");
         change(inner);
         self
     }
@@ -111,7 +117,8 @@ impl<K, V, F> Index<K, V, F> {
             keyspace.name().strip_prefix(table.name()).is_some_and(|rest| rest.starts_with('.'))
         });
         opened.copied().ok_or_else(|| {
-            Error::invalid(format!("the table was not opened with the index {}", self.inner.name)).in_keyspace(table)
+            Error::invalid(format!("the table was not opened with the index {}", self.inner.name))
+                .in_keyspace(table)
         })
     }
 

@@ -119,7 +119,10 @@ fn intern(name: &str, kind: KeyspaceKind) -> Result<Keyspace> {
     }
     let len = names.list.len();
     let id = u16::try_from(len).ok().filter(|_| len < limits::KEYSPACES_MAX).ok_or_else(|| {
-        Error::invalid(format!("{len} keyspaces are named in this process, limit is {}", limits::KEYSPACES_MAX))
+        Error::invalid(format!(
+            "{len} keyspaces are named in this process, limit is {}",
+            limits::KEYSPACES_MAX
+        ))
     })?;
     let name: &'static str = Box::leak(name.into());
     names.list.push(name);

@@ -1,4 +1,29 @@
-//! A storage layer.
+//! One storage layer over any engine: serializable transactions, ordered ranges, snapshots, expiry, watches, and typed
+//! tables with indexes.
+//!
+//! An application holds a [`Database`] on an [`Engine`] of its choice. It reads and writes bytes in [`Keyspace`]s, or
+//! typed records in [`Table`]s; single calls and [`Snapshot`]s read, [`Database::transact`] decides and writes.
+//! Whatever the engine, the guarantees and the errors are the same.
+//!
+//! ```
+//! use storage_core::{Database, Direction, KeyRange, Keyspace};
+//! use storage_mem::MemEngine;
+//!
+//! let db = Database::new(MemEngine::new())?; // the line that chooses the engine
+//! let accounts = Keyspace::new("accounts")?;
+//! db.put(accounts, "ann", "100")?;
+//! db.transact(|txn| {
+//!     let balance = txn.get(accounts, "ann")?.map(|found| found.to_vec()).unwrap_or_default();
+//!     txn.put(accounts, "bob", balance)?;
+//!     txn.delete(accounts, "ann")
+//! })?;
+//! let names = db.snapshot()?.range(accounts, &KeyRange::all(), Direction::Forward)?.keys()?;
+//! assert_eq!(names.len(), 1);
+//! # Ok::<(), storage_core::Error>(())
+//! ```
+//!
+//! Whoever writes an engine starts at [`engine`], the whole contract.
+
 pub mod engine;
 pub mod key;
 pub mod limits;

@@ -49,7 +49,8 @@ impl FromStr for PageCursor {
             let bytes = text.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
             let (checksum, rest) = bytes.split_first_chunk::<4>()?;
             let (listing, last) = rest.split_first_chunk::<4>()?;
-            let intact = text.len().is_multiple_of(2) && u32::from_be_bytes(*checksum) == crc32fast::hash(rest);
+            let intact =
+                text.len().is_multiple_of(2) && u32::from_be_bytes(*checksum) == crc32fast::hash(rest);
             intact.then(|| PageCursor { listing: u32::from_be_bytes(*listing), last: Key::from(last) })
         };
         parse().ok_or_else(|| Error::invalid("the page cursor is damaged"))

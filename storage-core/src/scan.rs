@@ -102,8 +102,11 @@ impl<'a> Layer<'a> {
         }
         let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
         let map = overlay.pending(keyspace).unwrap_or(&EMPTY);
-        let mut layer =
-            Layer { overlay, pending: map.range::<Key, _>((Bound::Included(range.start()), end)), next: None };
+        let mut layer = Layer {
+            overlay,
+            pending: map.range::<Key, _>((Bound::Included(range.start()), end)),
+            next: None,
+        };
         layer.advance(direction);
         Some(layer)
     }
@@ -157,7 +160,8 @@ impl<'a, S: Snapshot> Range<'a, S> {
         self.overlay = Layer::new(overlay, self.keyspace, &range, self.direction);
         if !range.is_empty() {
             let index = reads.begin_range(self.keyspace, range);
-            self.tracker = Some(Tracker { reads, index, direction: self.direction, last: None, exhausted: false });
+            self.tracker =
+                Some(Tracker { reads, index, direction: self.direction, last: None, exhausted: false });
         }
         self
     }

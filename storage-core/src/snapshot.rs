@@ -111,7 +111,10 @@ impl<E: Engine> Snapshot<E> {
         if age <= max {
             return Ok(());
         }
-        Err(Error::new(Kind::Expired, format!("snapshot is {} ms old, limit is {}", age.as_millis(), max.as_millis())))
+        Err(Error::new(
+            Kind::Expired,
+            format!("snapshot is {} ms old, limit is {}", age.as_millis(), max.as_millis()),
+        ))
     }
 }
 

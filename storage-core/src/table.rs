@@ -158,7 +158,8 @@ impl<K: TableKey, V: TableValue> Inner<K, V> {
     /// The stamp and stored form of a value.
     fn pack(&self, attributes: Attributes, value: &[u8]) -> Result<Record<Payload>> {
         let stamp = attributes.stamp()?.with_codec(self.codec.id());
-        let packed = self.compress_above.filter(|above| value.len() > *above).and_then(|_| compress::compress(value));
+        let packed =
+            self.compress_above.filter(|above| value.len() > *above).and_then(|_| compress::compress(value));
         Ok(match packed {
             Some(packed) => Record { stamp: stamp.compressed(), value: Payload::new(&packed) },
             None => Record { stamp, value: Payload::new(value) },
@@ -319,7 +320,6 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         let value = indexed(&self.inner, from, keyspace, &primary)?;
         Ok(Some((self.inner.unpack_key(&primary)?, value)))
     }
-
 }
 
 /// The value of a record that an index names.

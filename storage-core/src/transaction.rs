@@ -176,7 +176,11 @@ impl<'db, E: Engine> Transaction<'db, E> {
     /// The value of a key, as this transaction sees it; `None` if there is none or it has expired.
     ///
     /// `Invalid` for a record of this transaction whose value waits for the commit.
-    pub fn get(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<Option<Found<EngineValue<'_, E>>>> {
+    pub fn get(
+        &self,
+        keyspace: Keyspace,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<Found<EngineValue<'_, E>>>> {
         let key = key.as_ref();
         self.shared.check_open()?;
         check_derived_key(key)?;
@@ -192,7 +196,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
                 Ok(Some(Found::own(counter::record(sum))))
             }
             Seen::Pending(Pending::Awaits) => {
-                Err(Error::invalid("the record waits for a value that only the commit knows").at(keyspace, key))
+                Err(Error::invalid("the record waits for a value that only the commit knows")
+                    .at(keyspace, key))
             }
             Seen::Untouched => match self.stored(keyspace, key)? {
                 Some(record) if record.stamp.is_live(|| self.now()) => {
@@ -243,7 +248,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
     ) -> Result<Range<'_, E::Snapshot>> {
         self.shared.check_open()?;
         let admission = self.shared.admission();
-        let records = Range::over(&self.snapshot, keyspace, &range, direction, admission, Liveness::At(self.now()))?;
+        let records =
+            Range::over(&self.snapshot, keyspace, &range, direction, admission, Liveness::At(self.now()))?;
         Ok(records.tracked(&self.overlay, range, &self.reads))
     }
 
@@ -501,7 +507,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
     /// Puts a record into a keyspace that only core writes.
     pub(crate) fn put_system(&mut self, keyspace: Keyspace, key: &[u8], value: &[u8]) -> Result<()> {
         let key = Key::from(key);
-        let fresh = Fresh { record: Record { stamp: Stamp::new(), value: Payload::new(value) }, entries: None };
+        let fresh =
+            Fresh { record: Record { stamp: Stamp::new(), value: Payload::new(value) }, entries: None };
         let changes = replace(self, None, keyspace, &key, Some(fresh))?;
         self.apply(changes)
     }
@@ -573,6 +580,9 @@ impl<E: Engine> Scope for Transaction<'_, E> {
 
 impl<E: Engine> fmt::Debug for Transaction<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("label", &self.label.version()).field("now", &self.now.get()).finish()
+        f.debug_struct("Transaction")
+            .field("label", &self.label.version())
+            .field("now", &self.now.get())
+            .finish()
     }
 }

@@ -129,8 +129,7 @@ impl Watches {
     }
 
     pub(crate) fn register(&self, keyspace: Keyspace, range: KeyRange) -> Watch {
-        let inner =
-            Arc::new(Inner { keyspace, range, state: Mutex::default(), changed: Condvar::default() });
+        let inner = Arc::new(Inner { keyspace, range, state: Mutex::default(), changed: Condvar::default() });
         let mut list = self.list.lock();
         list.retain(|watch| watch.strong_count() > 0);
         list.push(Arc::downgrade(&inner));

@@ -32,7 +32,9 @@ impl ReadSet {
     /// A conflict if a live record that was read has expired by `now`.
     pub(crate) fn check_expiry(&self, now: Timestamp) -> Result<()> {
         match self.first_expiry {
-            Some(at) if at <= now => Err(Error::new(Kind::Conflict, "a record that was read has expired since")),
+            Some(at) if at <= now => {
+                Err(Error::new(Kind::Conflict, "a record that was read has expired since"))
+            }
             _ => Ok(()),
         }
     }
@@ -72,7 +74,8 @@ impl Window {
         }
         for (keyspace, key) in &reads.keys {
             let written = self.newest.get(keyspace).and_then(|keys| keys.get(key));
-            if written.is_some_and(|version| *version > label) || self.is_range_deleted(label, *keyspace, key) {
+            if written.is_some_and(|version| *version > label) || self.is_range_deleted(label, *keyspace, key)
+            {
                 return Err(conflict(*keyspace, key));
             }
         }
@@ -181,8 +184,11 @@ mod tests {
     }
 
     fn wrote(keys: &[&str]) -> Batch {
-        let write =
-            |key: &&str| Write { keyspace: keyspace(), key: Key::from(key.as_bytes()), change: Change::Delete };
+        let write = |key: &&str| Write {
+            keyspace: keyspace(),
+            key: Key::from(key.as_bytes()),
+            change: Change::Delete,
+        };
         Batch { writes: keys.iter().map(write).collect(), ..Batch::default() }
     }
 

@@ -50,7 +50,8 @@ impl Merged {
         if let Some(change) = self.writes.get(&keyspace).and_then(|writes| writes.get(key)) {
             return Some(change);
         }
-        let covers = |(other, range): &(Keyspace, crate::range::KeyRange)| *other == keyspace && range.contains(key);
+        let covers =
+            |(other, range): &(Keyspace, crate::range::KeyRange)| *other == keyspace && range.contains(key);
         self.range_deletes.iter().any(covers).then_some(&Change::Delete)
     }
 
@@ -112,7 +113,8 @@ impl<E: Engine> Newest<'_, E> {
                 None => i64::try_from(sequence.first).ok(),
                 Some(last) => last.checked_add(1).filter(|next| *next >= 0),
             };
-            let next = next.ok_or_else(|| Error::invalid("the sequence has no number left").at(keyspace, key))?;
+            let next =
+                next.ok_or_else(|| Error::invalid("the sequence has no number left").at(keyspace, key))?;
             self.set_counter(keyspace, key, next);
             numbers.push(next.unsigned_abs());
         }

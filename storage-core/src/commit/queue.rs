@@ -89,7 +89,8 @@ impl<M, R> Queue<M, R> {
             return Slot::Leads(member, Began::Alone);
         }
         let deadline = deadline.instant();
-        let waiter = Arc::new(Waiter { slot: Mutex::new(Slot::Waiting(member)), changed: Condvar::default() });
+        let waiter =
+            Arc::new(Waiter { slot: Mutex::new(Slot::Waiting(member)), changed: Condvar::default() });
         state.waiting.push_back(Arc::clone(&waiter));
         drop(state);
 
@@ -218,7 +219,9 @@ mod tests {
     fn a_member_past_its_deadline_gets_itself_back() {
         let queue = Queue::<u32, u32>::new();
         let leadership = queue.lead_alone(soon()).expect("nobody else leads");
-        let Turn::TimedOut(own) = queue.submit(7, Deadline::After(Duration::ZERO)) else { panic!("the office is taken") };
+        let Turn::TimedOut(own) = queue.submit(7, Deadline::After(Duration::ZERO)) else {
+            panic!("the office is taken")
+        };
         assert_eq!(own, 7);
         assert!(queue.lead_alone(Deadline::After(Duration::ZERO)).is_none());
         assert!(leadership.take_followers(|_| true).is_empty());
