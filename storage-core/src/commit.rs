@@ -23,7 +23,7 @@ use crate::database::Shared;
 use crate::engine::{Commit, Durability, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::options::Deadline;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::watch::Cause;
 
 /// Members join a group up to this many bytes of keys and values: enough to share an fsync, little enough that the
@@ -36,6 +36,8 @@ pub(crate) struct Pipeline {
     queue: Queue<Member, Result<Committed>>,
     pub(crate) labels: Labels,
     window: Mutex<Window>,
+    /// 1 while a commit is decided by the time and not published yet.
+    deciding: AtomicU64,
 }
 
 /// The right to commit, alone.
@@ -43,7 +45,17 @@ pub(crate) type Lane<'a> = Leadership<'a, Member, Result<Committed>>;
 
 impl Pipeline {
     pub(crate) fn new() -> Self {
-        Pipeline { queue: Queue::new(), labels: Labels::new(), window: Mutex::new(Window::default()) }
+        Pipeline {
+            queue: Queue::new(),
+            labels: Labels::new(),
+            window: Mutex::new(Window::default()),
+            deciding: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a commit has read its time and is not published yet: it may rest on a record that has expired since.
+    pub(crate) fn is_deciding(&self) -> bool {
+        self.deciding.load(Ordering::SeqCst) != 0
     }
 
     /// How many commits wait for their turn.
@@ -59,6 +71,19 @@ impl Pipeline {
 
 fn busy() -> Error {
     Error::new(Kind::Busy, "no turn to commit came before the deadline")
+}
+
+/// A commit whose time was read and which is not published yet.
+struct Deciding<'a> {
+    pipeline: &'a Pipeline,
+    /// The beginning of time where no member asks for it.
+    time: Timestamp,
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.pipeline.deciding.store(0, Ordering::SeqCst);
+    }
 }
 
 /// What a committed member changed, for those who are told.
@@ -130,7 +155,8 @@ impl<E: Engine> Shared<E> {
         member: &Member,
         basis: Option<E::Snapshot>,
     ) -> Result<Committed> {
-        let time = self.time_for([member].into_iter());
+        let deciding = self.decide([member].into_iter());
+        let time = deciding.time;
         let resolved = self.check_open().and_then(|()| {
             self.check(window, member, time)?;
             if member.late.is_empty() {
@@ -152,19 +178,34 @@ impl<E: Engine> Shared<E> {
                 let batch = resolved.as_ref().map_or(&member.batch, |resolved| &resolved.batch);
                 let version = self.publish(window, &[Accepted { batch, member }]);
                 let numbers = resolved.map(|resolved| resolved.numbers).unwrap_or_default();
-                Ok(Committed { version, numbers, time: Some(time) })
+                Ok(Committed { version, numbers, time: member.commit_time(time) })
             }
         }
     }
 
     /// Commits a group in one engine commit. One answer a member, in their order.
+    ///
+    /// If the engine refuses it, each member goes again by itself, also one that was refused because of another: that
+    /// one may not be there any more. So one member's size or fault does not fail the rest.
     fn commit_group(
         &self,
         window: &mut MutexGuard<'_, Window>,
         members: &[Member],
     ) -> Vec<Result<Committed>> {
-        let time = self.time_for(members.iter());
-        let (merged, mut taken) = self.take(window, members, time);
+        match self.commit_together(window, members) {
+            Some(answers) => answers,
+            None => members.iter().map(|member| self.commit_one(window, member, None)).collect(),
+        }
+    }
+
+    /// `None` if the engine refused the group, and nothing of it was committed.
+    fn commit_together(
+        &self,
+        window: &mut MutexGuard<'_, Window>,
+        members: &[Member],
+    ) -> Option<Vec<Result<Committed>>> {
+        let deciding = self.decide(members.iter());
+        let (merged, taken) = self.take(window, members, deciding.time);
         let accepted: Vec<_> = members
             .iter()
             .zip(&taken)
@@ -176,28 +217,22 @@ impl<E: Engine> Shared<E> {
                 .commit_to_engine(&merged.into_batch(), members[0].durability, None)
                 .map(|()| self.publish(window, &accepted)),
         };
-        let alone = accepted.len() == 1;
-        drop(accepted);
+        if committed.as_ref().is_err_and(Error::is_not_committed) {
+            return None;
+        }
         let answer = |(member, taken): (&Member, Result<Resolved>)| {
-            let (resolved, error) = match (taken, &committed) {
-                (Err(error), _) => {
-                    self.release(member);
-                    return Err(error);
+            let refused = match (taken, &committed) {
+                (Ok(Resolved { numbers, .. }), Ok(version)) => {
+                    let time = member.commit_time(deciding.time);
+                    return Ok(Committed { version: *version, numbers, time });
                 }
-                (Ok(resolved), Ok(version)) => {
-                    return Ok(Committed { version: *version, numbers: resolved.numbers, time: Some(time) });
-                }
-                (Ok(resolved), Err(error)) => (resolved, error),
+                (Ok(_), Err(error)) => error.share(),
+                (Err(error), _) => error,
             };
-            drop(resolved);
-            if error.is_not_committed() && !alone {
-                // One member's size or fault must not fail the rest: each goes again, by itself.
-                return self.commit_one(window, member, None);
-            }
             self.release(member);
-            Err(error.share())
+            Err(refused)
         };
-        members.iter().zip(taken.drain(..)).map(answer).collect()
+        Some(members.iter().zip(taken).map(answer).collect())
     }
 
     /// Takes the members one by one: each is checked against what was committed and the members before it, resolved,
@@ -228,6 +263,9 @@ impl<E: Engine> Shared<E> {
     }
 
     fn check(&self, window: &Window, member: &Member, time: Timestamp) -> Result<()> {
+        if member.tables_opened != self.tables_opened() {
+            return Err(Error::new(Kind::Conflict, "a table was opened since the transaction began"));
+        }
         if let Some(label) = member.label
             && !member.reads.is_empty()
         {
@@ -236,12 +274,13 @@ impl<E: Engine> Shared<E> {
         member.reads.check_expiry(time)
     }
 
-    /// The time of a commit; the beginning of time where no member asks for it.
-    fn time_for<'m>(&self, mut members: impl Iterator<Item = &'m Member>) -> Timestamp {
-        match members.any(|member| member.reads.first_expiry.is_some() || !member.late.is_empty()) {
-            true => self.now(),
-            false => Timestamp::default(),
+    /// Reads the time of a commit, where a member asks for it, and marks it as being decided until it is published.
+    fn decide<'m>(&self, mut members: impl Iterator<Item = &'m Member>) -> Deciding<'_> {
+        if members.any(|member| member.reads.first_expiry.is_some() || !member.late.is_empty()) {
+            self.pipeline.deciding.store(1, Ordering::SeqCst);
+            return Deciding { pipeline: &self.pipeline, time: self.now() };
         }
+        Deciding { pipeline: &self.pipeline, time: Timestamp::default() }
     }
 
     fn commit_to_engine(

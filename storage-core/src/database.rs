@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,11 +25,13 @@ use crate::options::{Deadline, Options, Outcome, TransactOptions};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Payload, Record};
 use crate::retry;
+use crate::scan::{Liveness, Sight};
 use crate::snapshot::Snapshot;
+use crate::state::{Change as StateChange, State};
 use crate::statistics::{Counters, Snapshots, Statistics};
 use crate::tables;
 use crate::transaction::{Attributes, Transaction};
-use crate::watch::{Cause, Watch, Watches};
+use crate::watch::{Cause, Ended, Watch, Watches};
 
 /// A database on an engine: a handle that is cheap to clone and used from any thread.
 ///
@@ -54,7 +56,7 @@ pub(crate) struct Shared<E: Engine> {
     pub(crate) myself: Weak<Shared<E>>,
     engine: E,
     capabilities: Capabilities,
-    state: AtomicU8,
+    state: State,
     clock: MonotonicClock,
     limits: Limits,
     snapshot_age_max: Option<Duration>,
@@ -66,11 +68,11 @@ pub(crate) struct Shared<E: Engine> {
     pub(crate) maintenance: Maintenance,
     pub(crate) counters: Counters,
     pub(crate) snapshots: Snapshots,
+    /// Held by the one who sweeps.
+    pub(crate) sweeping: parking_lot::Mutex<()>,
+    /// How many tables were opened. A commit that began before the last of them may lack derived entries.
+    tables_opened: AtomicU64,
 }
-
-const OPEN: u8 = 0;
-const CLOSED: u8 = 1;
-const POISONED: u8 = 2;
 
 crate::sync::thread_local! {
     /// The databases in whose transactions this thread is.
@@ -91,9 +93,9 @@ impl<E: Engine> Database<E> {
             myself: Weak::clone(myself),
             engine,
             capabilities,
-            state: AtomicU8::new(OPEN),
+            state: State::open(capabilities.name),
             clock: MonotonicClock::new(options.clock),
-            limits: options.limits,
+            limits: options.limits.clamped(),
             snapshot_age_max: options.snapshot_age_max,
             definitions: KeyspaceMap::new(),
             tables: KeyspaceMap::new(),
@@ -102,6 +104,8 @@ impl<E: Engine> Database<E> {
             maintenance: Maintenance::new(sync_within, options.sweep_every),
             counters: Counters::default(),
             snapshots: Snapshots::default(),
+            sweeping: parking_lot::Mutex::new(()),
+            tables_opened: AtomicU64::new(0),
         });
         let database = Database(shared);
         let snapshot = database.snapshot()?;
@@ -109,7 +113,8 @@ impl<E: Engine> Database<E> {
             database.0.tables.get_or_init(keyspace, || ());
         }
         let mut expiring = snapshot.range(expiry::keyspace(), &KeyRange::all(), Direction::Forward)?;
-        if expiring.next()?.is_some() {
+        // A damaged entry is an entry all the same.
+        if !matches!(expiring.next(), Ok(None)) {
             database.0.note_expiring();
         }
         drop(expiring);
@@ -181,14 +186,14 @@ impl<E: Engine> Database<E> {
         check_key(key)?;
         self.0.limits.check_value(value.len())?;
         let stamp = attributes.stamp()?;
+        let tables_opened = self.0.tables_opened();
         if self.0.is_plain(keyspace)? && stamp.expires_at().is_none() {
             let stamp = self.0.admission().seal(keyspace, key, stamp, value);
-            return self.write(
-                keyspace,
-                key,
-                Change::Put(Record { stamp, value: Payload::new(value) }),
-                options,
-            );
+            let change = Change::Put(Record { stamp, value: Payload::new(value) });
+            match self.write(keyspace, key, change, tables_opened, options) {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                done => return done,
+            }
         }
         self.transact_with(options, |txn| txn.put_with(keyspace, key, value, attributes)).map(drop)
     }
@@ -197,8 +202,12 @@ impl<E: Engine> Database<E> {
     pub fn delete(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
         check_key(key)?;
+        let tables_opened = self.0.tables_opened();
         if self.0.is_plain(keyspace)? {
-            return self.write(keyspace, key, Change::Delete, TransactOptions::new());
+            match self.write(keyspace, key, Change::Delete, tables_opened, TransactOptions::new()) {
+                Err(error) if error.kind() == Kind::Conflict => {}
+                done => return done,
+            }
         }
         self.transact(|txn| txn.delete(keyspace, key)).map(drop)
     }
@@ -208,13 +217,25 @@ impl<E: Engine> Database<E> {
         self.transact(|txn| txn.delete_range(keyspace, range.clone())).map(drop)
     }
 
-    /// Commits one write that reads nothing.
-    fn write(&self, keyspace: Keyspace, key: &[u8], change: Change, options: TransactOptions) -> Result<()> {
+    /// Commits one write that reads nothing. `Conflict` only if a table was opened meanwhile.
+    fn write(
+        &self,
+        keyspace: Keyspace,
+        key: &[u8],
+        change: Change,
+        tables_opened: u64,
+        options: TransactOptions,
+    ) -> Result<()> {
         let write = Write { keyspace, key: Key::from(key), change };
         self.0.limits.check_transaction(write.len_bytes())?;
         let batch = Batch { range_deletes: Vec::new(), writes: vec![write] };
         self.0.check_outside_body()?;
-        self.0.commit(Member::blind(batch, options.durability), Deadline::After(options.deadline)).map(drop)
+        self.0
+            .commit(
+                Member::blind(batch, tables_opened, options.durability),
+                Deadline::After(options.deadline),
+            )
+            .map(drop)
     }
 
     /// A stable view of everything committed now.
@@ -344,32 +365,35 @@ impl<E: Engine> Shared<E> {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
         self.check_open()?;
         check_derived_key(key)?;
-        let Some(record) = self.engine.get(keyspace, key)? else { return Ok(None) };
         let admission = self.admission();
-        admission.check_stamp(keyspace, key, &record.stamp)?;
-        if !record.stamp.is_live(|| self.now()) {
-            return Ok(None);
-        }
-        admission.admit(keyspace, key, record).map(Some)
-    }
-
-    #[inline]
-    pub(crate) fn check_open(&self) -> Result<()> {
-        match self.state.load(Ordering::SeqCst) {
-            OPEN => Ok(()),
-            CLOSED => Err(Error::closed()),
-            _ => {
-                let message =
-                    "a commit or sync failed in a way that leaves its outcome unknown: open it again";
-                Err(Error::new(Kind::Unavailable, message).in_engine(self.capabilities.name))
+        let mut ended = None;
+        loop {
+            let Some(record) = self.engine.get(keyspace, key)? else { return Ok(None) };
+            admission.check_stamp(keyspace, key, &record.stamp)?;
+            if record.stamp.is_live(|| self.now()) {
+                return admission.admit(keyspace, key, record).map(Some);
+            }
+            // It may have been prolonged between reading it and reading the clock.
+            if ended.replace(record.stamp) == Some(record.stamp) {
+                return Ok(None);
             }
         }
     }
 
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.state.check_open()
+    }
+
+    pub(crate) fn sight(&self, liveness: Liveness) -> Sight<'_> {
+        Sight { admission: self.admission(), liveness, state: &self.state }
+    }
+
     /// Stops the database until it is opened again: what it would say is no longer certain.
     pub(crate) fn poison(&self) {
-        // A closed database stays closed.
-        let _ = self.state.compare_exchange(OPEN, POISONED, Ordering::SeqCst, Ordering::SeqCst);
+        if self.state.poison() == StateChange::Made {
+            self.watches.end(Ended::Poisoned);
+        }
     }
 
     pub(crate) fn sync(&self) -> Result<()> {
@@ -380,11 +404,11 @@ impl<E: Engine> Shared<E> {
     fn close(&self) -> Result<()> {
         self.check_outside_body()?;
         let _lane = self.pipeline.exclusive_lane(Deadline::After(Duration::MAX))?;
-        if self.state.swap(CLOSED, Ordering::SeqCst) == CLOSED {
+        if self.state.close() == StateChange::NoneNeeded {
             return Ok(());
         }
         self.maintenance.end();
-        self.watches.close();
+        self.watches.end(Ended::Closed);
         self.engine.close()
     }
 
@@ -400,22 +424,34 @@ impl<E: Engine> Shared<E> {
         }
     }
 
-    pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) -> Result<()> {
-        self.tables.get_or_init(keyspace, || ());
-        let id = definition.id.clone();
-        let kept = self.definitions.get_or_init(keyspace, || definition);
-        if kept.id == id {
-            return Ok(());
+    /// How many tables were opened so far. A transaction asks before it looks at any definition.
+    pub(crate) fn tables_opened(&self) -> u64 {
+        self.tables_opened.load(Ordering::SeqCst)
+    }
+
+    /// `Invalid` if the table is open already as something else.
+    pub(crate) fn check_definition(&self, keyspace: Keyspace, id: &str) -> Result<()> {
+        match self.definitions.get(keyspace) {
+            Some(open) if open.id != id => {
+                let message = format!("the table is open as `{}`, not as `{id}`", open.id);
+                Err(Error::invalid(message).in_keyspace(keyspace))
+            }
+            _ => Ok(()),
         }
-        let message = format!("the table is open as `{}`, not as `{id}`", kept.id);
-        Err(Error::invalid(message).in_keyspace(keyspace))
+    }
+
+    /// Keeps the definition of a table. The caller holds the exclusive lane and has checked it.
+    pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) {
+        self.definitions.get_or_init(keyspace, || definition);
+        self.tables.get_or_init(keyspace, || ());
+        self.tables_opened.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether records of a keyspace are written without anything derived from them.
     fn is_plain(&self, keyspace: Keyspace) -> Result<bool> {
         self.check_open()?;
         self.check_data(keyspace)?;
-        Ok(self.definition(keyspace)?.is_none())
+        Ok(self.definition(keyspace)?.is_none_or(|definition| definition.derive.is_none()))
     }
 
     /// `Invalid` for a keyspace that only core writes.
@@ -458,7 +494,8 @@ impl Drop for Body {
 impl<E: Engine> Drop for Shared<E> {
     fn drop(&mut self) {
         self.maintenance.end();
-        if *self.state.get_mut() != CLOSED {
+        self.watches.end(Ended::Closed);
+        if self.state.close() == StateChange::Made {
             // Nobody is left to be told. Those who want to know call `close`.
             drop(self.engine.close());
         }

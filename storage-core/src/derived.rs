@@ -25,7 +25,8 @@ pub(crate) type Derive = dyn Fn(&[u8], Stamp, &[u8], Option<&Memo>, &mut Entries
 pub(crate) struct Definition {
     /// What the store records of it; another one means other entries.
     pub(crate) id: String,
-    pub(crate) derive: Box<Derive>,
+    /// `None` for a table without indexes, whose puts need not look at what they replace.
+    pub(crate) derive: Option<Box<Derive>>,
 }
 
 impl fmt::Debug for Definition {
@@ -63,6 +64,9 @@ pub(crate) trait Scope {
 
     fn now(&self) -> Timestamp;
 
+    /// Notes that something was decided by a live record, which is not so for ever.
+    fn note_expiry(&self, expires_at: Option<Timestamp>);
+
     fn admission(&self) -> Admission;
 }
 
@@ -88,8 +92,8 @@ pub(crate) fn replace(
     fresh: Option<Fresh>,
 ) -> Result<Changes> {
     let mut changes = Changes::new();
-    if let Some(definition) = definition {
-        replace_entries(scope, definition, keyspace, key, fresh.as_ref(), &mut changes)?;
+    if let Some(derive) = definition.and_then(|definition| definition.derive.as_deref()) {
+        replace_entries(scope, derive, keyspace, key, fresh.as_ref(), &mut changes)?;
     }
     let change = match fresh {
         None => Change::Delete,
@@ -106,7 +110,7 @@ pub(crate) fn replace(
 
 fn replace_entries(
     scope: &impl Scope,
-    definition: &Definition,
+    derive: &Derive,
     keyspace: Keyspace,
     key: &Key,
     fresh: Option<&Fresh>,
@@ -118,7 +122,7 @@ fn replace_entries(
         None => Ok(()),
         Some((stamp, value, memo)) => {
             old_expiry = stamp.expires_at();
-            (definition.derive)(key, stamp, value, memo, &mut old)
+            derive(key, stamp, value, memo, &mut old)
         }
     })?;
     let new = match fresh {
@@ -128,7 +132,7 @@ fn replace_entries(
             let mut entries = Entries::new();
             let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
             let value = unpacked.as_deref().unwrap_or(&record.value);
-            (definition.derive)(key, record.stamp, value, None, &mut entries)?;
+            derive(key, record.stamp, value, None, &mut entries)?;
             entries
         }
     };
@@ -176,6 +180,7 @@ pub(crate) fn empty() -> Payload {
 fn check_free(scope: &impl Scope, entry: &Entry, key: &Key) -> Result<()> {
     scope.look(entry.keyspace, &entry.key, &mut |found| match found {
         Some((stamp, holder, _)) if holder != key.as_slice() && stamp.is_live(|| scope.now()) => {
+            scope.note_expiry(stamp.expires_at());
             let message = format!("unique value is held by record {}", Escaped(holder));
             Err(Error::new(Kind::AlreadyExists, message).in_keyspace(entry.keyspace))
         }

@@ -96,7 +96,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes every commit that returned before the call as durable as `Durability::Sync` ones are.
     fn sync(&self) -> Result<()>;
 
-    /// Ends it: what was committed is durable, and files are released. Called once; nothing follows but drops.
+    /// Ends it: what was committed is durable, and files are released. Called once; no call begins after it.
+    ///
+    /// Reads that are under way finish or fail.
     fn close(&self) -> Result<()>;
 }
 

@@ -30,6 +30,8 @@ pub struct Swept {
     pub stale: usize,
     /// How many due records it left, because their table is not open in this process.
     pub skipped: usize,
+    /// How many due records it left, because they are damaged.
+    pub unreadable: usize,
 }
 
 pub(crate) fn keyspace() -> Keyspace {
@@ -93,6 +95,9 @@ impl<E: Engine> Database<E> {
     /// Nobody sees a record that has expired, swept or not; a sweep frees its space and tells the watches. It is
     /// called in the background too, see [`Options::sweep_every`](crate::Options::sweep_every).
     pub fn sweep(&self, limit: usize) -> Result<Swept> {
+        self.shared().check_outside_body()?;
+        // Two at once would report what they remove twice.
+        let _alone = self.shared().sweeping.lock();
         let mut swept = Swept::default();
         let mut rest = due(self.shared().now());
         while swept.records < limit {
@@ -102,6 +107,7 @@ impl<E: Engine> Database<E> {
             swept.records += chunk.swept.records;
             swept.stale += chunk.swept.stale;
             swept.skipped += chunk.swept.skipped;
+            swept.unreadable += chunk.swept.unreadable;
             match chunk.last {
                 Some(last) => rest = rest.after(&last),
                 None => break,
@@ -119,32 +125,54 @@ struct Chunk {
 
 /// Looks at the first entries that are due, and removes what they name if it is still what they meant.
 fn sweep_chunk<E: Engine>(txn: &mut Transaction<'_, E>, due: &KeyRange, max: usize) -> Result<Chunk> {
+    let mut chunk = Chunk { swept: Swept::default(), last: None };
     let mut entries = Vec::new();
     let mut range = txn.range(keyspace(), due.clone(), Direction::Forward)?;
-    while entries.len() < max
-        && let Some(entry) = range.next()?
-    {
-        entries.push(Key::from(entry.key()));
+    while entries.len() + chunk.swept.unreadable < max {
+        match range.next() {
+            Ok(None) => break,
+            Ok(Some(entry)) => entries.push(Key::from(entry.key())),
+            Err(error) => {
+                let damaged = error.key().filter(|_| error.kind() == Kind::Corrupt).map(Key::from);
+                chunk.last = Some(damaged.ok_or(error)?);
+                chunk.swept.unreadable += 1;
+            }
+        }
     }
     drop(range);
-    let mut chunk = Chunk { swept: Swept::default(), last: entries.last().cloned() };
+    chunk.last = chunk.last.max(entries.last().cloned());
     for entry in entries {
-        let due = Due::parse(&entry)?;
-        if txn.shared().definition(due.keyspace).is_err() {
-            chunk.swept.skipped += 1;
-            continue;
+        match sweep_entry(txn, &entry) {
+            Ok(Found::Record) => chunk.swept.records += 1,
+            Ok(Found::Stale) => chunk.swept.stale += 1,
+            Ok(Found::NotOpen) => chunk.swept.skipped += 1,
+            // One damaged record must not keep the others.
+            Err(error) if error.kind() == Kind::Corrupt => chunk.swept.unreadable += 1,
+            Err(error) => return Err(error),
         }
-        let stored = txn.look_stored(due.keyspace, &due.key)?;
-        let ended = stored.is_some_and(|record| record.stamp.expires_at() == Some(due.at));
-        if ended {
-            txn.delete(due.keyspace, &due.key)?;
-            chunk.swept.records += 1;
-        } else {
-            chunk.swept.stale += 1;
-        }
-        txn.delete_derived(keyspace(), &entry)?;
     }
     Ok(chunk)
+}
+
+/// What an expiry entry named.
+enum Found {
+    Record,
+    Stale,
+    NotOpen,
+}
+
+fn sweep_entry<E: Engine>(txn: &mut Transaction<'_, E>, entry: &[u8]) -> Result<Found> {
+    let due = Due::parse(entry)?;
+    if txn.shared().definition(due.keyspace).is_err() {
+        return Ok(Found::NotOpen);
+    }
+    let stored = txn.look_stored(due.keyspace, &due.key)?;
+    let ended = stored.is_some_and(|record| record.stamp.expires_at() == Some(due.at));
+    if ended {
+        txn.delete(due.keyspace, &due.key)?;
+    }
+    txn.delete_derived(keyspace(), entry)?;
+    Ok(if ended { Found::Record } else { Found::Stale })
 }
 
 #[cfg(test)]

@@ -153,6 +153,8 @@ impl<K, V, F> fmt::Debug for Index<K, V, F> {
 
 /// An index as its table sees it, whatever its fields are.
 pub(crate) trait IndexPart<K, V>: Send + Sync {
+    fn name(&self) -> &'static str;
+
     /// What the catalogue keeps of it.
     fn id(&self) -> String;
 
@@ -164,6 +166,10 @@ pub(crate) trait IndexPart<K, V>: Send + Sync {
 }
 
 impl<K, V> IndexPart<K, V> for Inner<K, V> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
     fn id(&self) -> String {
         format!("{}:{}:{:?}", self.name, self.version, self.holds)
     }

@@ -54,6 +54,7 @@ mod records;
 mod retry;
 mod scan;
 mod snapshot;
+mod state;
 mod statistics;
 mod sync;
 mod table;

@@ -52,6 +52,10 @@ impl Limits {
         self
     }
 
+    pub(crate) fn clamped(self) -> Self {
+        self.with_value_len_max(self.value_len_max).with_transaction_len_max(self.transaction_len_max)
+    }
+
     #[inline]
     pub(crate) fn check_value(&self, len: usize) -> Result<()> {
         if len <= self.value_len_max {

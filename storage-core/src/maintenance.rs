@@ -2,6 +2,7 @@
 //!
 //! The first commit that needs it starts it. It holds the database only while it works, and ends with it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -11,6 +12,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::database::{Database, Shared};
 use crate::engine::{Durability, Engine};
+use crate::error::Result;
+use crate::options::instant_after;
 use crate::statistics::Counters;
 
 /// Records removed by one background sweep before commits get a turn.
@@ -65,8 +68,11 @@ impl Maintenance {
 
     /// Notes that everything committed before is durable, or will be once the `sync` about to begin has returned.
     pub(crate) fn syncing(&self) {
-        if self.unsynced.swap(false, Ordering::SeqCst) {
-            self.bell.due.lock().sync = None;
+        if self.unsynced.load(Ordering::SeqCst) {
+            // Under the lock, so that a commit after this is not forgotten with those before.
+            let mut due = self.bell.due.lock();
+            self.unsynced.store(false, Ordering::SeqCst);
+            due.sync = None;
         }
     }
 
@@ -85,7 +91,7 @@ impl<E: Engine> Shared<E> {
             Durability::Sync => self.maintenance.syncing(),
             Durability::Deferred => {
                 if !self.maintenance.unsynced.swap(true, Ordering::SeqCst) {
-                    self.schedule(|due| due.sync = Some(Instant::now() + within));
+                    self.schedule(|due| due.sync = Some(instant_after(within)));
                 }
             }
         }
@@ -97,7 +103,7 @@ impl<E: Engine> Shared<E> {
         let Some(every) = self.maintenance.sweep_every else { return };
         if !self.maintenance.sweeping.load(Ordering::Relaxed) {
             self.maintenance.sweeping.store(true, Ordering::Relaxed);
-            self.schedule(|due| due.sweep = Some(Instant::now() + every));
+            self.schedule(|due| due.sweep = Some(instant_after(every)));
         }
     }
 
@@ -120,24 +126,23 @@ impl<E: Engine> Shared<E> {
         }
     }
 
-    fn sync_in_background(&self) {
-        if self.check_open().is_ok() && self.sync().is_err() {
-            Counters::count(&self.counters.background_errors);
+    /// Does a piece of work. That it failed, or panicked in the application's code, is counted; the next is due later.
+    fn work_in_background<T>(&self, work: impl FnOnce(&Self) -> Result<T>) {
+        if self.check_open().is_ok() {
+            let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+            if !matches!(done, Ok(Ok(_))) {
+                Counters::count(&self.counters.background_errors);
+            }
         }
     }
 }
 
 fn sweep_in_background<E: Engine>(shared: Arc<Shared<E>>) {
-    let every = shared.maintenance.sweep_every;
-    if let Some(every) = every {
-        shared.schedule(|due| due.sweep = Some(Instant::now() + every));
+    if let Some(every) = shared.maintenance.sweep_every {
+        shared.schedule(|due| due.sweep = Some(instant_after(every)));
     }
-    if shared.check_open().is_ok() {
-        let database = Database::from_shared(shared);
-        if database.sweep(SWEEP_MAX).is_err() {
-            Counters::count(&database.shared().counters.background_errors);
-        }
-    }
+    let database = Database::from_shared(shared);
+    database.shared().work_in_background(|_| database.sweep(SWEEP_MAX));
 }
 
 fn run<E: Engine>(bell: &Bell, database: &Weak<Shared<E>>) {
@@ -157,7 +162,7 @@ fn run<E: Engine>(bell: &Bell, database: &Weak<Shared<E>>) {
         drop(due);
         let Some(shared) = database.upgrade() else { return };
         if sync {
-            shared.sync_in_background();
+            shared.work_in_background(|shared| shared.sync());
         }
         if sweep {
             sweep_in_background(shared);

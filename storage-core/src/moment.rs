@@ -2,13 +2,16 @@
 //!
 //! What has expired must fit what was committed: a view in which a record has ended, but which lacks a commit made
 //! while it had not, is of no moment that ever was. So the time counts only if nothing was published between pinning
-//! the snapshot and reading the clock. Where no record ever expires, the clock need not be read at all.
+//! the snapshot and reading the clock, and no commit had its own time read and was still on its way. Where no record ever expires, the clock need not be read at all.
+
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::database::Shared;
 use crate::engine::{Engine, Intent};
 use crate::error::Result;
 use crate::options::{Deadline, TransactOptions};
+use crate::sync::pause;
 
 /// After so many moments that a commit came between, the next is taken with commits shut out.
 const TRIES_MAX: usize = 16;
@@ -31,9 +34,12 @@ impl<E: Engine> Shared<E> {
             }
             let now = self.now();
             // In the exclusive lane nobody else commits.
-            if intent == Intent::Exclusive || self.pipeline.labels.published() == published {
+            let pipeline = &self.pipeline;
+            let settled = !pipeline.is_deciding() && pipeline.labels.published() == published;
+            if intent == Intent::Exclusive || settled {
                 return Ok(Moment { snapshot, now: Some(now) });
             }
+            pause(Duration::ZERO);
         }
         let _lane = self.pipeline.exclusive_lane(Deadline::After(TransactOptions::new().deadline))?;
         let snapshot = self.engine().snapshot(intent)?;

@@ -73,7 +73,7 @@ impl Options {
         self
     }
 
-    /// Ends snapshots of this age: their reads fail with `Expired`.
+    /// Ends snapshots of this age: their gets fail with `Expired`, and no range begins.
     #[must_use]
     pub fn snapshot_age_max(mut self, age: Duration) -> Self {
         self.snapshot_age_max = Some(age);
@@ -139,12 +139,17 @@ pub(crate) enum Deadline {
 impl Deadline {
     /// The instant, counted from now where nothing has waited yet; for ever is one that no process lives to see.
     pub(crate) fn instant(self) -> Instant {
-        const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
         match self {
             Deadline::At(instant) => instant,
-            Deadline::After(time) => Instant::now() + time.min(YEARS),
+            Deadline::After(time) => instant_after(time),
         }
     }
+}
+
+/// The instant after `time`, or one that no process lives to see.
+pub(crate) fn instant_after(time: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    Instant::now() + time.min(YEARS)
 }
 
 impl Default for TransactOptions {

@@ -104,12 +104,12 @@ impl Overlay {
             for (key, pending) in map {
                 let change = match pending {
                     Pending::Put(record) => Change::Put(record),
-                    Pending::Delete => Change::Delete,
+                    // What waits is put by the leader; until then nothing is there.
+                    Pending::Delete | Pending::Awaits => Change::Delete,
                     Pending::Add(delta) => {
                         adds.push((keyspace, key, delta));
                         continue;
                     }
-                    Pending::Awaits => continue,
                 };
                 batch.writes.push(Write { keyspace, key, change });
             }

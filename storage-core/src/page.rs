@@ -30,6 +30,34 @@ pub struct PageCursor {
     last: Key,
 }
 
+impl PageCursor {
+    /// A cursor behind a position of a listing that its owner puts together, under a name of the owner's choice.
+    ///
+    /// ```
+    /// use storage_core::PageCursor;
+    ///
+    /// let cursor = PageCursor::in_listing("mine", b"last");
+    /// assert_eq!(cursor.position_in("mine")?, b"last");
+    /// assert!(cursor.position_in("another").is_err());
+    /// # Ok::<(), storage_core::Error>(())
+    /// ```
+    pub fn in_listing(name: &str, position: &[u8]) -> Self {
+        PageCursor { listing: crc32fast::hash(name.as_bytes()), last: Key::from(position) }
+    }
+
+    /// The position behind which such a listing goes on. `Invalid` if the cursor was made for another one.
+    pub fn position_in(&self, name: &str) -> Result<&[u8]> {
+        self.last_in(crc32fast::hash(name.as_bytes()))
+    }
+
+    fn last_in(&self, listing: u32) -> Result<&[u8]> {
+        match self.listing == listing {
+            true => Ok(&self.last),
+            false => Err(Error::invalid("the page cursor was made for another listing")),
+        }
+    }
+}
+
 impl fmt::Display for PageCursor {
     /// In hexadecimal: a CRC-32 of the rest, the listing, the last key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,14 +72,18 @@ impl FromStr for PageCursor {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let digit = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let byte = |pair: &[u8]| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?);
         let parse = || {
             let bytes = text.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
             let (checksum, rest) = bytes.split_first_chunk::<4>()?;
             let (listing, last) = rest.split_first_chunk::<4>()?;
-            let intact =
-                text.len().is_multiple_of(2) && u32::from_be_bytes(*checksum) == crc32fast::hash(rest);
-            intact.then(|| PageCursor { listing: u32::from_be_bytes(*listing), last: Key::from(last) })
+            (u32::from_be_bytes(*checksum) == crc32fast::hash(rest))
+                .then(|| PageCursor { listing: u32::from_be_bytes(*listing), last: Key::from(last) })
         };
         parse().ok_or_else(|| Error::invalid("the page cursor is damaged"))
     }
@@ -105,12 +137,10 @@ impl PageRequest {
             return Err(Error::invalid("page limit is 0, smallest is 1"));
         }
         let Some(cursor) = &self.after else { return Ok(self.range.clone()) };
-        if cursor.listing != listing {
-            return Err(Error::invalid("the page cursor was made for another listing"));
-        }
+        let last = cursor.last_in(listing)?;
         Ok(match self.direction {
-            Direction::Forward => self.range.after(&cursor.last),
-            Direction::Reverse => self.range.before(&cursor.last),
+            Direction::Forward => self.range.after(last),
+            Direction::Reverse => self.range.before(last),
         })
     }
 

@@ -149,14 +149,23 @@ impl KeyRange {
     /// The part of it from `key` on.
     #[must_use]
     pub fn from(&self, key: &[u8]) -> Self {
-        KeyRange { start: Key::from(key).max(self.start.clone()), end: self.end.clone() }
+        self.starting(Key::from(key))
+    }
+
+    /// The part from `start` on, which is empty where `start` lies behind the end.
+    fn starting(&self, start: Key) -> Self {
+        let start = start.max(self.start.clone());
+        let start = match &self.end {
+            Some(end) if *end < start => end.clone(),
+            _ => start,
+        };
+        KeyRange { start, end: self.end.clone() }
     }
 
     /// The part of it behind `key`.
     #[must_use]
     pub fn after(&self, key: &[u8]) -> Self {
-        let start = successor(Key::from(key)).max(self.start.clone());
-        KeyRange { start, end: self.end.clone() }
+        self.starting(successor(Key::from(key)))
     }
 
     /// The part of it before `key`.
@@ -167,7 +176,7 @@ impl KeyRange {
             Some(end) if *end < key => end.clone(),
             _ => key,
         };
-        KeyRange { start: self.start.clone(), end: Some(end) }
+        KeyRange { start: self.start.clone(), end: Some(end.max(self.start.clone())) }
     }
 }
 
@@ -222,5 +231,8 @@ mod tests {
         assert_eq!(range.before(b"z"), range);
         assert!(!range.after(b"c").contains(b"c") && range.after(b"c").contains(b"c\0"));
         assert!(!range.before(b"c").contains(b"c") && range.before(b"c").contains(b"b"));
+        for outside in [range.before(b"a"), range.after(b"z"), range.through(b"a"), range.from(b"z")] {
+            assert!(outside.is_empty() && outside.end().is_some_and(|end| end >= outside.start()));
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Via {
     /// Entries that end with the record's key, behind fields that the function passes.
     Index(Keyspace, Skip),
     /// The same, with the record as their value.
-    Covering(Skip),
+    Covering(Keyspace, Skip),
     /// Entries whose value is the record's key.
     Unique(Keyspace),
 }
@@ -110,14 +110,13 @@ pub struct RecordEntry<'e, 'r, R: Read, K, V> {
 impl<R: Read, K: TableKey, V: TableValue> RecordEntry<'_, '_, R, K, V> {
     /// Its key. The value is not read, except through a unique index, whose entries keep the key there.
     pub fn key(&mut self) -> Result<K> {
-        let keyspace = self.table.keyspace;
         match self.via {
             Via::Key => self.table.unpack_key(self.entry.key()),
-            Via::Index(_, skip) | Via::Covering(skip) => {
+            Via::Index(_, skip) | Via::Covering(_, skip) => {
                 let mut fields = Decoder::new(self.entry.key());
                 let key = skip(&mut fields).and_then(|()| K::unpack(&mut fields));
                 key.and_then(|key| fields.finish().map(|()| key))
-                    .map_err(|error| error.at(keyspace, self.entry.key()))
+                    .map_err(|error| error.at(self.keyspace(), self.entry.key()))
             }
             Via::Unique(_) => self.table.unpack_key(self.entry.value()?),
         }
@@ -126,11 +125,11 @@ impl<R: Read, K: TableKey, V: TableValue> RecordEntry<'_, '_, R, K, V> {
     /// Its value, shared where the engine keeps decoded values.
     pub fn value(&mut self) -> Result<Arc<V>> {
         match self.via {
-            Via::Key | Via::Covering(_) => {
+            Via::Key | Via::Covering(..) => {
                 let stamp = self.entry.stamp();
                 let (value, memo) = self.entry.read()?;
                 let decoded = self.table.decode(stamp, value, memo);
-                decoded.map_err(|error| error.at(self.table.keyspace, self.entry.key()))
+                decoded.map_err(|error| error.at(self.keyspace(), self.entry.key()))
             }
             Via::Index(index, _) => indexed(self.table, self.source, index, &self.primary()?),
             Via::Unique(index) => {
@@ -141,8 +140,16 @@ impl<R: Read, K: TableKey, V: TableValue> RecordEntry<'_, '_, R, K, V> {
     }
 
     /// The key under which it was read, as bytes: that of the index, where it was read through one.
-    pub(crate) fn position(&self) -> &[u8] {
+    pub fn position(&self) -> &[u8] {
         self.entry.key()
+    }
+
+    /// Where it was read.
+    fn keyspace(&self) -> Keyspace {
+        match self.via {
+            Via::Key => self.table.keyspace,
+            Via::Index(index, _) | Via::Covering(index, _) | Via::Unique(index) => index,
+        }
     }
 
     /// The bytes of the record's key at the end of an entry's.

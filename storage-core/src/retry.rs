@@ -51,10 +51,18 @@ pub(crate) fn run<E: Engine, T, X: BodyError>(
         deadline = Deadline::At(ends_at);
         Counters::count(&shared.counters.retries);
         losses = LOSSES_MAX.min(losses + 1);
-        if lane.is_none() {
-            pause(jittered(losses));
-        }
+        pause(jittered(losses));
     }
+}
+
+/// Runs a transaction once, in a lane that the caller holds.
+pub(crate) fn attempt_in<E: Engine, T>(
+    shared: &Arc<Shared<E>>,
+    lane: &Lane<'_>,
+    options: TransactOptions,
+    body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T>,
+) -> Result<Outcome<T>> {
+    attempt(shared, options, Cause::Application, Some(lane), Deadline::After(options.deadline), body)
 }
 
 fn attempt<E: Engine, T, X: BodyError>(

@@ -15,6 +15,7 @@ use crate::keyspace::Keyspace;
 use crate::overlay::{Overlay, Pending};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
+use crate::state::State;
 use crate::transaction::Reads;
 
 /// The records of a range, one after the other.
@@ -40,6 +41,7 @@ pub struct Range<'a, S: Snapshot + 'a> {
     direction: Direction,
     admission: Admission,
     liveness: Liveness,
+    state: &'a State,
     cursor: S::Cursor<'a>,
     ahead: Ahead,
     overlay: Option<Layer<'a>>,
@@ -48,6 +50,14 @@ pub struct Range<'a, S: Snapshot + 'a> {
     inflated: Vec<u8>,
     /// Holds the key while the value is read.
     key: Key,
+}
+
+/// How a database looks at its records.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    pub(crate) admission: Admission,
+    pub(crate) liveness: Liveness,
+    pub(crate) state: &'a State,
 }
 
 /// Which records a range shows.
@@ -137,14 +147,14 @@ impl<'a, S: Snapshot> Range<'a, S> {
         keyspace: Keyspace,
         range: &KeyRange,
         direction: Direction,
-        admission: Admission,
-        liveness: Liveness,
+        sight: Sight<'a>,
     ) -> Result<Self> {
         Ok(Range {
             keyspace,
             direction,
-            admission,
-            liveness,
+            admission: sight.admission,
+            liveness: sight.liveness,
+            state: sight.state,
             cursor: snapshot.range(keyspace, range, direction)?,
             ahead: if range.is_empty() { Ahead::Done } else { Ahead::Behind },
             overlay: None,
@@ -197,7 +207,7 @@ impl<'a, S: Snapshot> Range<'a, S> {
     }
 
     fn advance(&mut self) -> Result<bool> {
-        let found = self.find();
+        let found = self.state.check_open().and_then(|()| self.find());
         if let Some(tracker) = &mut self.tracker {
             match &found {
                 Ok(true) => {
@@ -286,7 +296,9 @@ impl<'a, S: Snapshot> Range<'a, S> {
         if !self.show(stamp) {
             return Ok(0);
         }
-        counter::parse(self.keyspace, key, stamp, self.cursor.value()?.as_ref())
+        let value = self.cursor.value()?.as_ref();
+        let unpacked = self.admission.unpack(&stamp, value).map_err(|error| error.at(self.keyspace, key))?;
+        counter::parse(self.keyspace, key, stamp, unpacked.as_deref().unwrap_or(value))
     }
 
     /// Whether the engine's record here is to be returned.
@@ -402,8 +414,8 @@ impl<S: Snapshot> Range<'_, S> {
             Current::Counter(_, record) => (record.value.as_ref(), None),
             Current::Stored | Current::None => {
                 let stamp = cursor.stamp();
-                let unpacked = admission.unpack(&stamp, cursor.value()?.as_ref());
-                match unpacked.map_err(|error| error.at(*keyspace, cursor.key()))? {
+                let value = cursor.value().and_then(|value| admission.unpack(&stamp, value.as_ref()));
+                match value.map_err(|error| error.at(*keyspace, cursor.key()))? {
                     Some(bytes) => {
                         *inflated = bytes;
                         (inflated.as_slice(), None)

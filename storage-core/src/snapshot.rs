@@ -100,8 +100,7 @@ impl<E: Engine> Snapshot<E> {
         direction: Direction,
     ) -> Result<Range<'_, E::Snapshot>> {
         self.check_usable()?;
-        let admission = self.shared.admission();
-        Range::over(&self.engine, keyspace, range, direction, admission, Liveness::At(self.now))
+        Range::over(&self.engine, keyspace, range, direction, self.shared.sight(Liveness::At(self.now)))
     }
 
     fn check_usable(&self) -> Result<()> {

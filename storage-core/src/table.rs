@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, compress};
 use crate::database::Database;
-use crate::derived::{Definition, Entries};
+use crate::derived::{Definition, Derive, Entries};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::index::{Index, IndexPart};
@@ -100,7 +100,11 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
     pub fn open<E: Engine>(self, db: &Database<E>) -> Result<Table<K, V>> {
         let keyspace = Keyspace::new(&self.name)?;
         let mut id = String::from("table");
-        for index in &self.indexes {
+        for (at, index) in self.indexes.iter().enumerate() {
+            if self.indexes[..at].iter().any(|other| other.name() == index.name()) {
+                let message = format!("the table has two indexes called {}", index.name());
+                return Err(Error::invalid(message).in_keyspace(keyspace));
+            }
             index.bind(keyspace)?;
             id = format!("{id};{}", index.id());
         }
@@ -109,16 +113,14 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
         let of_records = Arc::clone(&inner);
         let derive =
             move |key: &[u8], stamp: Stamp, value: &[u8], memo: Option<&Memo>, entries: &mut Entries| {
-                if of_records.indexes.is_empty() {
-                    return Ok(());
-                }
                 let typed = of_records
                     .decode(stamp, value, memo)
                     .map_err(|error| error.at(of_records.keyspace, key))?;
                 let decoded = of_records.unpack_key(key)?;
                 of_records.entries(&decoded, &typed, &Key::from(key), entries)
             };
-        db.define(keyspace, Definition { id, derive: Box::new(derive) })?;
+        let derive = (!inner.indexes.is_empty()).then(|| Box::new(derive) as Box<Derive>);
+        db.define(keyspace, Definition { id, derive })?;
         Ok(Table { inner })
     }
 }
@@ -298,7 +300,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         let keyspace = index.keyspace_in(self.inner.keyspace)?;
         let via = match () {
             () if index.is_unique() => Via::Unique(keyspace),
-            () if index.is_covering() => Via::Covering(skip::<F>),
+            () if index.is_covering() => Via::Covering(keyspace, skip::<F>),
             () => Via::Index(keyspace, skip::<F>),
         };
         let entries = from.read_range(keyspace, range, direction)?;
@@ -309,7 +311,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     pub fn get_by<F: ToTuple + FromTuple>(
         &self,
         index: &Index<K, V, F>,
-        from: &impl Get,
+        from: &impl Read,
         fields: &F,
     ) -> Result<Option<(K, Arc<V>)>> {
         let keyspace = index.keyspace_in(self.inner.keyspace)?;

@@ -9,8 +9,11 @@ use crate::derived::Definition;
 use crate::engine::Engine;
 use crate::error::{Error, Escaped, Kind, Result};
 use crate::keyspace::{Keyspace, KeyspaceKind};
+use crate::options::{Deadline, TransactOptions};
 use crate::range::{Direction, KeyRange};
+use crate::retry;
 use crate::snapshot::Snapshot;
+use crate::transaction::Transaction;
 
 fn catalogue() -> Keyspace {
     static TABLES: OnceLock<Keyspace> = OnceLock::new();
@@ -33,19 +36,27 @@ pub(crate) fn recorded<E: Engine>(snapshot: &Snapshot<E>) -> Result<Vec<Keyspace
 impl<E: Engine> Database<E> {
     /// Opens a table: records it if it is new, and refuses it if its keyspace was written otherwise.
     pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) -> Result<()> {
-        self.shared().check_data(keyspace)?;
+        let shared = self.shared();
+        shared.check_data(keyspace)?;
+        shared.check_outside_body()?;
         let id = definition.id.clone();
-        self.transact(|txn| {
+        // Alone, so that no commit comes between recording the table and writing its derived entries.
+        let options = TransactOptions::new();
+        let lane = shared.pipeline.exclusive_lane(Deadline::After(options.deadline))?;
+        let mut record = |txn: &mut Transaction<'_, E>| {
+            shared.check_definition(keyspace, &id)?;
             let known = txn.get(catalogue(), keyspace.name())?.map(|id| id.to_vec());
             if known.as_deref() == Some(id.as_bytes()) {
                 return Ok(());
             }
-            if txn.range(keyspace, KeyRange::all(), Direction::Forward)?.next()?.is_some() {
+            if txn.holds_any(keyspace)? {
                 return Err(mismatch(keyspace, known.as_deref(), &id));
             }
             txn.put_system(catalogue(), keyspace.name().as_bytes(), id.as_bytes())
-        })?;
-        self.shared().define(keyspace, definition)
+        };
+        retry::attempt_in(shared, &lane, options, &mut record)?;
+        shared.define(keyspace, definition);
+        Ok(())
     }
 }
 

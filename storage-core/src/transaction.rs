@@ -109,6 +109,7 @@ pub struct Transaction<'db, E: Engine> {
     /// Read when it is first asked for, where no record expires.
     now: OnceCell<Timestamp>,
     cause: Cause,
+    tables_opened: u64,
     reads: Reads,
     overlay: Overlay,
     tickets: Vec<Sequence>,
@@ -161,6 +162,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
             label,
             now: moment.now.map_or_else(OnceCell::new, OnceCell::from),
             cause,
+            tables_opened: shared.tables_opened(),
             reads: Reads::default(),
             overlay: Overlay::default(),
             tickets: Vec::new(),
@@ -247,9 +249,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
         direction: Direction,
     ) -> Result<Range<'_, E::Snapshot>> {
         self.shared.check_open()?;
-        let admission = self.shared.admission();
-        let records =
-            Range::over(&self.snapshot, keyspace, &range, direction, admission, Liveness::At(self.now()))?;
+        let sight = self.shared.sight(Liveness::At(self.now()));
+        let records = Range::over(&self.snapshot, keyspace, &range, direction, sight)?;
         Ok(records.tracked(&self.overlay, range, &self.reads))
     }
 
@@ -328,9 +329,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
     /// The changes that delete the derived entries of every record in a range, expired ones included.
     fn entries_in(&self, definition: &Definition, keyspace: Keyspace, range: &KeyRange) -> Result<Changes> {
         let mut changes = Changes::new();
-        let admission = self.shared.admission();
-        let records =
-            Range::over(&self.snapshot, keyspace, range, Direction::Forward, admission, Liveness::Any)?;
+        let sight = self.shared.sight(Liveness::Any);
+        let records = Range::over(&self.snapshot, keyspace, range, Direction::Forward, sight)?;
         let mut records = records.tracked(&self.overlay, range.clone(), &self.reads);
         while let Some(entry) = records.next()? {
             let key = Key::from(entry.key());
@@ -352,6 +352,9 @@ impl<'db, E: Engine> Transaction<'db, E> {
             Seen::Untouched => Pending::Add(delta),
             Seen::Pending(Pending::Add(before)) => Pending::Add(counter::add(keyspace, key, *before, delta)?),
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => self.sealed_counter(keyspace, key, delta),
+            Seen::Pending(Pending::Put(record)) if !record.stamp.is_live(|| self.now()) => {
+                self.sealed_counter(keyspace, key, delta)
+            }
             Seen::Pending(Pending::Put(record)) => {
                 let before = counter::parse(keyspace, key, record.stamp, &record.value)?;
                 self.sealed_counter(keyspace, key, counter::add(keyspace, key, before, delta)?)
@@ -412,7 +415,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
             self.shared.limits().check_value(record.value.len())?;
             return self.put_record(keyspace, key.bytes(), record, None);
         }
-        self.writable(keyspace)?;
+        let definition = self.writable(keyspace)?;
         if stamp.expires_at().is_some() {
             self.shared.note_expiring();
         }
@@ -425,8 +428,11 @@ impl<'db, E: Engine> Transaction<'db, E> {
             return Err(Error::invalid("a number was not drawn in this transaction").in_keyspace(keyspace));
         }
         if key.is_complete() {
-            self.forget_awaiting(keyspace, key.bytes());
-            self.overlay.set(keyspace, Key::from(key.bytes()), Pending::Awaits);
+            // The record below goes with its entries now; the commit puts the new one in its place.
+            let replaced = Key::from(key.bytes());
+            let changes = replace(self, definition, keyspace, &replaced, None)?;
+            self.apply(changes)?;
+            self.overlay.set(keyspace, replaced, Pending::Awaits);
         }
         self.overlay.count_bytes(key_len + value_len);
         self.awaiting.push(Awaiting { keyspace, key, value, stamp });
@@ -494,7 +500,15 @@ impl<'db, E: Engine> Transaction<'db, E> {
         }
     }
 
-    /// The codec, schema and definition checks of tables need the database.
+    /// Whether a keyspace holds any record, expired ones included. It is a read of its whole range.
+    pub(crate) fn holds_any(&self, keyspace: Keyspace) -> Result<bool> {
+        let (range, sight) = (KeyRange::all(), self.shared.sight(Liveness::Any));
+        let records = Range::over(&self.snapshot, keyspace, &range, Direction::Forward, sight)?;
+        let mut records = records.tracked(&self.overlay, range, &self.reads);
+        Ok(records.next()?.is_some())
+    }
+
+    /// What the parts of core need that work through a transaction.
     pub(crate) fn shared(&self) -> &'db Shared<E> {
         self.shared
     }
@@ -534,6 +548,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
             reads: self.reads.0.into_inner(),
             batch,
             late: CommitTimeWrites { adds, tickets: self.tickets, awaiting: self.awaiting },
+            tables_opened: self.tables_opened,
             durability,
             cause: self.cause,
             len_bytes,
@@ -550,7 +565,8 @@ impl<E: Engine> Scope for Transaction<'_, E> {
         show: &mut (dyn FnMut(Option<(Stamp, &[u8], Option<&Memo>)>) -> Result<()> + '_),
     ) -> Result<()> {
         match self.overlay.seen(keyspace, key) {
-            Seen::RangeDeleted | Seen::Pending(Pending::Delete) => show(None),
+            // What is stored below a waiting record was deleted when that was put.
+            Seen::RangeDeleted | Seen::Pending(Pending::Delete | Pending::Awaits) => show(None),
             Seen::Pending(Pending::Put(record)) => {
                 let found = self.own(record.clone())?;
                 show(Some((found.stamp(), &found, found.memo())))
@@ -558,8 +574,7 @@ impl<E: Engine> Scope for Transaction<'_, E> {
             Seen::Pending(Pending::Add(_)) => {
                 Err(Error::invalid("the record is a counter").at(keyspace, key))
             }
-            // A later write replaces a waiting one; what is stored below still has entries.
-            Seen::Pending(Pending::Awaits) | Seen::Untouched => match self.stored(keyspace, key)? {
+            Seen::Untouched => match self.stored(keyspace, key)? {
                 None => show(None),
                 Some(record) => {
                     let found = self.shared.admission().admit(keyspace, key, record)?;
@@ -571,6 +586,10 @@ impl<E: Engine> Scope for Transaction<'_, E> {
 
     fn now(&self) -> Timestamp {
         Transaction::now(self)
+    }
+
+    fn note_expiry(&self, expires_at: Option<Timestamp>) {
+        self.reads.note_expiry(expires_at);
     }
 
     fn admission(&self) -> Admission {

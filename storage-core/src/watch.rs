@@ -4,12 +4,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::batch::{Batch, Change};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind};
+use crate::options::instant_after;
 use crate::range::KeyRange;
 use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait};
 
@@ -68,34 +69,52 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<Event>,
-    closed: bool,
+    /// Why no more will come.
+    ended: Option<Ended>,
+}
+
+/// Why the watches of a database have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Closed,
+    Poisoned,
+}
+
+impl Ended {
+    fn error(self) -> Error {
+        match self {
+            Ended::Closed => Error::closed(),
+            Ended::Poisoned => Error::new(Kind::Unavailable, "the database has stopped: open it again"),
+        }
+    }
 }
 
 impl Watch {
-    /// The next event if one waits, without blocking. `Closed` once the database is closed and all were taken.
+    /// The next event if one waits, without blocking. `Closed` once all were taken and the database is closed,
+    /// `Unavailable` once it has stopped.
     pub fn try_next(&self) -> Result<Option<Event>> {
         let mut state = self.inner.state.lock();
         match state.events.pop_front() {
-            None if state.closed => Err(Error::closed()),
-            event => Ok(event),
+            Some(event) => Ok(Some(event)),
+            None => state.ended.map_or(Ok(None), |ended| Err(ended.error())),
         }
     }
 
     /// The next event, waiting for one up to `timeout`; `None` if none came.
     pub fn next_within(&self, timeout: Duration) -> Result<Option<Event>> {
-        let deadline = Instant::now() + timeout;
+        let deadline = instant_after(timeout);
         let mut state = self.inner.state.lock();
         loop {
             if let Some(event) = state.events.pop_front() {
                 return Ok(Some(event));
             }
-            if state.closed {
-                return Err(Error::closed());
+            if let Some(ended) = state.ended {
+                return Err(ended.error());
             }
             let (guard, wait) = self.inner.changed.wait_until(state, deadline);
             state = guard;
             if wait == Wait::TimedOut && state.events.is_empty() {
-                return if state.closed { Err(Error::closed()) } else { Ok(None) };
+                return state.ended.map_or(Ok(None), |ended| Err(ended.error()));
             }
         }
     }
@@ -107,8 +126,8 @@ impl Watch {
             if let Some(event) = state.events.pop_front() {
                 return Ok(event);
             }
-            if state.closed {
-                return Err(Error::closed());
+            if let Some(ended) = state.ended {
+                return Err(ended.error());
             }
             state = self.inner.changed.wait(state);
         }
@@ -118,22 +137,30 @@ impl Watch {
 /// The watches of a database.
 #[derive(Debug)]
 pub(crate) struct Watches {
-    list: Mutex<Vec<Weak<Inner>>>,
+    list: Mutex<List>,
     /// How many there are, so that commits without watches pay one load.
     count: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct List {
+    watches: Vec<Weak<Inner>>,
+    ended: Option<Ended>,
+}
+
 impl Watches {
     pub(crate) fn new() -> Self {
-        Watches { list: Mutex::new(Vec::new()), count: AtomicU64::new(0) }
+        Watches { list: Mutex::default(), count: AtomicU64::new(0) }
     }
 
     pub(crate) fn register(&self, keyspace: Keyspace, range: KeyRange) -> Watch {
-        let inner = Arc::new(Inner { keyspace, range, state: Mutex::default(), changed: Condvar::default() });
         let mut list = self.list.lock();
-        list.retain(|watch| watch.strong_count() > 0);
-        list.push(Arc::downgrade(&inner));
-        self.count.store(list.len() as u64, Ordering::SeqCst);
+        let state = State { events: VecDeque::new(), ended: list.ended };
+        let inner =
+            Arc::new(Inner { keyspace, range, state: Mutex::new(state), changed: Condvar::default() });
+        list.watches.retain(|watch| watch.strong_count() > 0);
+        list.watches.push(Arc::downgrade(&inner));
+        self.count.store(list.watches.len() as u64, Ordering::SeqCst);
         Watch { inner }
     }
 
@@ -144,19 +171,22 @@ impl Watches {
     /// Reports what a member changed. Called by the leader alone, once its version can be seen.
     pub(crate) fn report(&self, version: u64, batch: &Batch, cause: Cause) {
         let mut list = self.list.lock();
-        list.retain(|watch| match watch.upgrade() {
+        list.watches.retain(|watch| match watch.upgrade() {
             None => false,
             Some(watch) => {
                 watch.report(version, batch, cause);
                 true
             }
         });
-        self.count.store(list.len() as u64, Ordering::SeqCst);
+        self.count.store(list.watches.len() as u64, Ordering::SeqCst);
     }
 
-    pub(crate) fn close(&self) {
-        for watch in self.list.lock().drain(..).filter_map(|watch| watch.upgrade()) {
-            watch.state.lock().closed = true;
+    /// Ends every watch, those still to come included. The first reason stays.
+    pub(crate) fn end(&self, ended: Ended) {
+        let mut list = self.list.lock();
+        list.ended.get_or_insert(ended);
+        for watch in list.watches.drain(..).filter_map(|watch| watch.upgrade()) {
+            watch.state.lock().ended = Some(ended);
             watch.changed.notify_all();
         }
         self.count.store(0, Ordering::SeqCst);

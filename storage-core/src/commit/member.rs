@@ -72,19 +72,27 @@ pub(crate) struct Member {
     pub(crate) reads: ReadSet,
     pub(crate) batch: Batch,
     pub(crate) late: CommitTimeWrites,
+    /// How many tables were open when it looked at their definitions.
+    pub(crate) tables_opened: u64,
     pub(crate) durability: Durability,
     pub(crate) cause: Cause,
     pub(crate) len_bytes: usize,
 }
 
 impl Member {
-    pub(crate) fn blind(batch: Batch, durability: Durability) -> Self {
+    /// The time of its commit, if it asked for a commit-time value.
+    pub(crate) fn commit_time(&self, time: Timestamp) -> Option<Timestamp> {
+        (!self.late.is_empty()).then_some(time)
+    }
+
+    pub(crate) fn blind(batch: Batch, tables_opened: u64, durability: Durability) -> Self {
         let len_bytes = batch.len_bytes();
         Member {
             label: None,
             reads: ReadSet::default(),
             batch,
             late: CommitTimeWrites::default(),
+            tables_opened,
             durability,
             cause: Cause::Application,
             len_bytes,

@@ -196,6 +196,9 @@ impl<E: Engine> Scope for Newest<'_, E> {
         self.time
     }
 
+    /// The leader decides now: what it sees cannot expire before.
+    fn note_expiry(&self, _: Option<Timestamp>) {}
+
     fn admission(&self) -> Admission {
         self.shared.admission()
     }
