@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::attributes::Attributes;
 use crate::batch::{Batch, Change, Write};
 use crate::capabilities::Capabilities;
 use crate::clock::{MonotonicClock, Timestamp};
@@ -30,7 +31,7 @@ use crate::snapshot::Snapshot;
 use crate::state::{Change as StateChange, State};
 use crate::statistics::{Counters, Snapshots, Statistics};
 use crate::tables;
-use crate::transaction::{Attributes, Transaction};
+use crate::transaction::Transaction;
 use crate::watch::{Cause, Ended, Watch, Watches};
 
 /// A database on an engine: a handle that is cheap to clone and used from any thread.

@@ -14,9 +14,9 @@ use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::overlay::{Overlay, Pending};
 use crate::range::{Direction, KeyRange};
+use crate::reads::Reads;
 use crate::record::{Memo, Payload, Record, Stamp, Value};
 use crate::state::State;
-use crate::transaction::Reads;
 
 /// The records of a range, one after the other.
 ///

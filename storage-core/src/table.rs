@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attributes::Attributes;
 use crate::codec::{Codec, compress};
 use crate::database::Database;
 use crate::derived::{Definition, Derive, Entries};
@@ -20,7 +21,7 @@ use crate::range::{Direction, KeyRange};
 use crate::read::{Get, Read};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
 use crate::records::{Records, Via, skip};
-use crate::transaction::{Attributes, Transaction};
+use crate::transaction::Transaction;
 
 /// What a table's keys are made of.
 pub trait TableKey: ToTuple + FromTuple + Send + Sync + 'static {}

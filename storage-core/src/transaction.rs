@@ -3,12 +3,12 @@
 //! A transaction is a snapshot, the pending writes laid over it, and the keys and ranges that it read. It reaches the
 //! engine only as one batch, at commit; dropping it does nothing.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 
+use crate::attributes::Attributes;
 use crate::batch::{Change, Write};
 use crate::clock::Timestamp;
-use crate::commit::conflicts::ReadSet;
 use crate::commit::member::{Awaiting, CommitTimeWrites, Member, Sequence};
 use crate::counter;
 use crate::database::Shared;
@@ -22,84 +22,10 @@ use crate::limits::{check_derived_key, check_key, check_key_len};
 use crate::moment::Moment;
 use crate::overlay::{Overlay, Pending, Seen};
 use crate::range::{Direction, KeyRange};
+use crate::reads::Reads;
 use crate::record::{Memo, Payload, Record, Stamp};
 use crate::scan::{Liveness, Range};
 use crate::watch::Cause;
-
-/// What is kept beside a value: when it expires, and a byte of the application's own.
-///
-/// ```
-/// use storage_core::{Attributes, Timestamp};
-///
-/// let attributes = Attributes::new().expires_at(Timestamp::from_nanos(1_000)).user_byte(7);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attributes {
-    expires_at: Option<Timestamp>,
-    user_byte: u8,
-}
-
-impl Attributes {
-    /// Never expires; user byte 0.
-    pub const fn new() -> Self {
-        Attributes { expires_at: None, user_byte: 0 }
-    }
-
-    /// The record is visible before `at`, and no more from then on.
-    #[must_use]
-    pub const fn expires_at(mut self, at: Timestamp) -> Self {
-        self.expires_at = Some(at);
-        self
-    }
-
-    /// Keeps a byte beside the value, which key-only reads see.
-    #[must_use]
-    pub const fn user_byte(mut self, byte: u8) -> Self {
-        self.user_byte = byte;
-        self
-    }
-
-    pub(crate) fn stamp(self) -> Result<Stamp> {
-        if self.expires_at == Some(Timestamp::default()) {
-            return Err(Error::invalid("a record cannot expire at the beginning of 1970"));
-        }
-        Ok(Stamp::new().with_expiry(self.expires_at).with_user_byte(self.user_byte))
-    }
-}
-
-/// What a transaction read, noted as it reads.
-#[derive(Debug, Default)]
-pub(crate) struct Reads(RefCell<ReadSet>);
-
-impl Reads {
-    fn note_key(&self, keyspace: Keyspace, key: &[u8]) {
-        let mut reads = self.0.borrow_mut();
-        if reads.keys.last().is_none_or(|(last, read)| *last != keyspace || read.as_slice() != key) {
-            reads.keys.push((keyspace, Key::from(key)));
-        }
-    }
-
-    pub(crate) fn note_expiry(&self, expires_at: Option<Timestamp>) {
-        self.0.borrow_mut().note_expiry(expires_at);
-    }
-
-    /// Notes a whole range, to be cut by [`Reads::end_range`].
-    pub(crate) fn begin_range(&self, keyspace: Keyspace, range: KeyRange) -> usize {
-        let mut reads = self.0.borrow_mut();
-        reads.ranges.push((keyspace, range));
-        reads.ranges.len() - 1
-    }
-
-    /// Cuts a range to what was returned of it: up to `last`, or nothing.
-    pub(crate) fn end_range(&self, index: usize, direction: Direction, last: Option<&[u8]>) {
-        let (_, range) = &mut self.0.borrow_mut().ranges[index];
-        *range = match (last, direction) {
-            (None, _) => KeyRange::nothing(),
-            (Some(last), Direction::Forward) => range.through(last),
-            (Some(last), Direction::Reverse) => range.from(last),
-        };
-    }
-}
 
 /// A serializable transaction, as the closure of [`Database::transact`](crate::Database::transact) receives it.
 pub struct Transaction<'db, E: Engine> {
@@ -545,7 +471,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
         let (batch, adds) = self.overlay.into_batch();
         let member = Member {
             label: self.label.version.take(),
-            reads: self.reads.0.into_inner(),
+            reads: self.reads.into_set(),
             batch,
             late: CommitTimeWrites { adds, tickets: self.tickets, awaiting: self.awaiting },
             tables_opened: self.tables_opened,
