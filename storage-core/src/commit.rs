@@ -9,6 +9,7 @@ pub(crate) mod labels;
 pub(crate) mod member;
 pub(crate) mod numbers;
 pub(crate) mod queue;
+pub(crate) mod standstill;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -19,11 +20,12 @@ use crate::commit::labels::Labels;
 use crate::commit::member::{Committed, Member};
 use crate::commit::numbers::{Merged, Resolved, resolve};
 use crate::commit::queue::{Follower, Leadership, Queue, Turn};
+use crate::commit::standstill::Standstill;
 use crate::database::Shared;
 use crate::engine::{Commit, Durability, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::options::Deadline;
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::watch::Cause;
 
 /// Members join a group up to this many bytes of keys and values: enough to share an fsync, little enough that the
@@ -36,8 +38,7 @@ pub(crate) struct Pipeline {
     queue: Queue<Member, Result<Committed>>,
     pub(crate) labels: Labels,
     window: Mutex<Window>,
-    /// 1 while a commit is decided by the time and not published yet.
-    deciding: AtomicU64,
+    pub(crate) standstill: Standstill,
 }
 
 /// The right to commit, alone.
@@ -49,13 +50,8 @@ impl Pipeline {
             queue: Queue::new(),
             labels: Labels::new(),
             window: Mutex::new(Window::default()),
-            deciding: AtomicU64::new(0),
+            standstill: Standstill::new(),
         }
-    }
-
-    /// Whether a commit has read its time and is not published yet: it may rest on a record that has expired since.
-    pub(crate) fn is_deciding(&self) -> bool {
-        self.deciding.load(Ordering::SeqCst) != 0
     }
 
     /// How many commits wait for their turn.
@@ -73,16 +69,18 @@ fn busy() -> Error {
     Error::new(Kind::Busy, "no turn to commit came before the deadline")
 }
 
-/// A commit whose time was read and which is not published yet.
+/// A commit whose time was read, until it is published or has failed.
 struct Deciding<'a> {
-    pipeline: &'a Pipeline,
+    standstill: Option<&'a Standstill>,
     /// The beginning of time where no member asks for it.
     time: Timestamp,
 }
 
 impl Drop for Deciding<'_> {
     fn drop(&mut self) {
-        self.pipeline.deciding.store(0, Ordering::SeqCst);
+        if let Some(standstill) = self.standstill {
+            standstill.end();
+        }
     }
 }
 
@@ -155,7 +153,7 @@ impl<E: Engine> Shared<E> {
         member: &Member,
         basis: Option<E::Snapshot>,
     ) -> Result<Committed> {
-        let deciding = self.decide([member].into_iter());
+        let deciding = self.decide(std::iter::once(member));
         let time = deciding.time;
         let resolved = self.check_open().and_then(|()| {
             self.check(window, member, time)?;
@@ -274,13 +272,17 @@ impl<E: Engine> Shared<E> {
         member.reads.check_expiry(time)
     }
 
-    /// Reads the time of a commit, where a member asks for it, and marks it as being decided until it is published.
-    fn decide<'m>(&self, mut members: impl Iterator<Item = &'m Member>) -> Deciding<'_> {
-        if members.any(|member| member.reads.first_expiry.is_some() || !member.late.is_empty()) {
-            self.pipeline.deciding.store(1, Ordering::SeqCst);
-            return Deciding { pipeline: &self.pipeline, time: self.now() };
+    /// Reads the time of a commit, where a member asks for it.
+    ///
+    /// Where a member rests on a record that will expire, time stands still for everyone until the commit is published:
+    /// nobody must see the record ended and the commit not made.
+    fn decide<'m>(&self, mut members: impl Iterator<Item = &'m Member> + Clone) -> Deciding<'_> {
+        let standstill = &self.pipeline.standstill;
+        if members.clone().any(|member| member.reads.first_expiry.is_some()) {
+            return Deciding { standstill: Some(standstill), time: standstill.begin(|| self.clock_now()) };
         }
-        Deciding { pipeline: &self.pipeline, time: Timestamp::default() }
+        let asked = members.any(|member| !member.late.is_empty());
+        Deciding { standstill: None, time: if asked { self.clock_now() } else { Timestamp::default() } }
     }
 
     fn commit_to_engine(

@@ -349,7 +349,13 @@ impl<E: Engine> Shared<E> {
         &self.limits
     }
 
+    /// The time of the database, which every read goes by.
     pub(crate) fn now(&self) -> Timestamp {
+        self.pipeline.standstill.now(|| self.clock.now())
+    }
+
+    /// What the clock shows, also while time stands still for others.
+    pub(crate) fn clock_now(&self) -> Timestamp {
         self.clock.now()
     }
 

@@ -2,16 +2,13 @@
 //!
 //! What has expired must fit what was committed: a view in which a record has ended, but which lacks a commit made
 //! while it had not, is of no moment that ever was. So the time counts only if nothing was published between pinning
-//! the snapshot and reading the clock, and no commit had its own time read and was still on its way. Where no record ever expires, the clock need not be read at all.
-
-use std::time::Duration;
+//! the snapshot and reading the time, which stands still while a commit that rests on it is on its way. Where no record ever expires, the clock need not be read at all.
 
 use crate::clock::Timestamp;
 use crate::database::Shared;
 use crate::engine::{Engine, Intent};
 use crate::error::Result;
 use crate::options::{Deadline, TransactOptions};
-use crate::sync::pause;
 
 /// After so many moments that a commit came between, the next is taken with commits shut out.
 const TRIES_MAX: usize = 16;
@@ -34,12 +31,9 @@ impl<E: Engine> Shared<E> {
             }
             let now = self.now();
             // In the exclusive lane nobody else commits.
-            let pipeline = &self.pipeline;
-            let settled = !pipeline.is_deciding() && pipeline.labels.published() == published;
-            if intent == Intent::Exclusive || settled {
+            if intent == Intent::Exclusive || self.pipeline.labels.published() == published {
                 return Ok(Moment { snapshot, now: Some(now) });
             }
-            pause(Duration::ZERO);
         }
         let _lane = self.pipeline.exclusive_lane(Deadline::After(TransactOptions::new().deadline))?;
         let snapshot = self.engine().snapshot(intent)?;
