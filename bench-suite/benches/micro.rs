@@ -55,7 +55,8 @@ fn database(criterion: &mut Criterion) {
     let data = Keyspace::new("data").expect("the name is right");
     db.put(data, "key", [7; 100]).expect("nothing refuses it");
     criterion.bench_function("database/get", |bencher| bencher.iter(|| db.get(data, black_box("key"))));
-    criterion.bench_function("database/put", |bencher| bencher.iter(|| db.put(data, "key", black_box([8; 100]))));
+    criterion
+        .bench_function("database/put", |bencher| bencher.iter(|| db.put(data, "key", black_box([8; 100]))));
     criterion.bench_function("database/snapshot", |bencher| bencher.iter(|| db.snapshot()));
     criterion.bench_function("database/transact-nothing", |bencher| bencher.iter(|| db.transact(|_| Ok(()))));
     criterion.bench_function("database/transact-get-put", |bencher| {

@@ -83,7 +83,9 @@ impl Catalogue {
             names.insert(name.clone());
             if !known.iter().any(|((_, known), entry)| *known == name && same(entry)) {
                 match hash(&item.path()) {
-                    Ok(sha256) => puts.push(((directory.to_owned(), name), Entry { size, modified_ns, sha256 })),
+                    Ok(sha256) => {
+                        puts.push(((directory.to_owned(), name), Entry { size, modified_ns, sha256 }))
+                    }
                     Err(error) => progress.println(format!("{directory}/{name} is left out: {error}")),
                 }
             }
@@ -110,7 +112,8 @@ impl Catalogue {
         let rust = self.files.range_by(&self.by_extension, from, rust, Direction::Forward)?.values()?;
         println!("\n{} Rust files, {} bytes", rust.len(), rust.iter().map(|file| file.size).sum::<u64>());
         println!("\nduplicates");
-        let by_hash = self.files.range_by(&self.by_hash, from, KeyRange::all(), Direction::Forward)?.to_vec()?;
+        let by_hash =
+            self.files.range_by(&self.by_hash, from, KeyRange::all(), Direction::Forward)?.to_vec()?;
         let groups = by_hash.chunk_by(|(_, a), (_, b)| a.sha256 == b.sha256);
         for group in groups.filter(|group| group.len() > 1 && group[0].1.size > 0).take(5) {
             println!("  {} bytes each: {}", group[0].1.size, show(&group[0].0));

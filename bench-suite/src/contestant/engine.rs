@@ -6,8 +6,8 @@ use std::fmt;
 
 use storage_core::key::Template;
 use storage_core::{
-    AnyEngine, Attributes, BodyError, Codec, Database, Direction, Engine, Error, Found, Key, KeyRange, Keyspace,
-    Sequence, Snapshot, Value,
+    AnyEngine, Attributes, BodyError, Codec, Database, Direction, Engine, Error, Found, Key, KeyRange,
+    Keyspace, Sequence, Snapshot,
 };
 use storage_mem::MemEngine;
 
