@@ -1,1 +1,30 @@
-//! Placeholder.
+//! What every engine must pass: cases that are listed once, and the wrappers that they are written with.
+//!
+//! An engine runs them all, on its own type and erased, by one macro in a test of its own:
+//!
+//! ```
+//! use storage_conformance::{Damageable, plain::PlainStore};
+//!
+//! storage_conformance::suite!({
+//!     let store = PlainStore::default();
+//!     Damageable(move || Ok(store.open()))
+//! });
+//! # fn main() {}
+//! ```
+
+mod case;
+pub mod counting;
+pub mod cycles;
+pub mod history;
+pub mod liars;
+pub mod list_append;
+pub mod model;
+pub mod plain;
+pub mod scripted;
+mod subject;
+pub mod suite;
+mod task_case;
+pub mod task_suite;
+
+pub use subject::{DamageRecord, Damageable, Erased, Power, Subject};
+pub use suite::{Case, cases};

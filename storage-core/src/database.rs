@@ -472,13 +472,13 @@ impl<E: Engine> Shared<E> {
     /// Marks this thread as being in a transaction of this database, until the mark is dropped.
     pub(crate) fn enter_body(&self) -> Result<Body> {
         self.check_outside_body()?;
-        BODIES.with_borrow_mut(|bodies| bodies.push(self.address()));
+        BODIES.with(|bodies| bodies.borrow_mut().push(self.address()));
         Ok(Body(()))
     }
 
     /// `Invalid` where this thread is in a transaction of this database, which would wait for itself.
     pub(crate) fn check_outside_body(&self) -> Result<()> {
-        match BODIES.with_borrow(|bodies| bodies.contains(&self.address())) {
+        match BODIES.with(|bodies| bodies.borrow().contains(&self.address())) {
             false => Ok(()),
             true => Err(Error::invalid("the body of a transaction writes to its own database past it")),
         }
@@ -494,7 +494,7 @@ pub(crate) struct Body(());
 
 impl Drop for Body {
     fn drop(&mut self) {
-        BODIES.with_borrow_mut(Vec::pop);
+        BODIES.with(|bodies| bodies.borrow_mut().pop());
     }
 }
 

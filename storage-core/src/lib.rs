@@ -56,6 +56,7 @@ mod records;
 mod retry;
 mod scan;
 mod snapshot;
+mod sorted;
 mod state;
 mod statistics;
 mod sync;

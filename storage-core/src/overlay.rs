@@ -1,12 +1,11 @@
 //! The pending writes of a transaction, laid over its snapshot.
 
-use std::collections::BTreeMap;
-
 use crate::batch::{Batch, Change, Write};
 use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::range::KeyRange;
 use crate::record::{Payload, Record};
+use crate::sorted::Sorted;
 
 /// What a transaction will do to a key.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub(crate) enum Pending {
 /// Pending writes by keyspace and key, and the ranges deleted before them.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    keyspaces: Vec<(Keyspace, BTreeMap<Key, Pending>)>,
+    writes: Sorted<Pending>,
     range_deletes: Vec<(Keyspace, KeyRange)>,
     len_bytes: usize,
 }
@@ -36,7 +35,7 @@ pub(crate) enum Seen<'a> {
 
 impl Overlay {
     pub(crate) fn is_empty(&self) -> bool {
-        self.keyspaces.is_empty() && self.range_deletes.is_empty()
+        self.writes.is_empty() && self.range_deletes.is_empty()
     }
 
     /// The bytes of keys and values written so far, those overwritten since included.
@@ -44,12 +43,12 @@ impl Overlay {
         self.len_bytes
     }
 
-    pub(crate) fn pending(&self, keyspace: Keyspace) -> Option<&BTreeMap<Key, Pending>> {
-        self.keyspaces.iter().find(|(other, _)| *other == keyspace).map(|(_, map)| map)
+    pub(crate) fn writes(&self) -> &Sorted<Pending> {
+        &self.writes
     }
 
     pub(crate) fn seen(&self, keyspace: Keyspace, key: &[u8]) -> Seen<'_> {
-        if let Some(pending) = self.pending(keyspace).and_then(|map| map.get(key)) {
+        if let Some(pending) = self.writes.get(keyspace, key) {
             return Seen::Pending(pending);
         }
         match self.is_range_deleted(keyspace, key) {
@@ -69,7 +68,7 @@ impl Overlay {
                 Pending::Add(_) => size_of::<i64>(),
                 Pending::Delete | Pending::Awaits => 0,
             };
-        self.map(keyspace).insert(key, pending);
+        self.writes.insert(keyspace, key, pending);
     }
 
     /// Counts bytes that are written besides the pending ones.
@@ -79,41 +78,23 @@ impl Overlay {
 
     pub(crate) fn delete_range(&mut self, keyspace: Keyspace, range: KeyRange) {
         self.len_bytes += range.start().len() + range.end().map_or(0, Key::len);
-        self.map(keyspace).retain(|key, _| !range.contains(key));
+        self.writes.remove_range(keyspace, &range);
         self.range_deletes.push((keyspace, range));
     }
 
-    fn map(&mut self, keyspace: Keyspace) -> &mut BTreeMap<Key, Pending> {
-        let index = match self.keyspaces.iter().position(|(other, _)| *other == keyspace) {
-            Some(index) => index,
-            None => {
-                self.keyspaces.push((keyspace, BTreeMap::new()));
-                self.keyspaces.len() - 1
-            }
-        };
-        &mut self.keyspaces[index].1
-    }
-
     /// The plain writes as a sorted batch, and the additions to counters beside it.
-    pub(crate) fn into_batch(mut self) -> (Batch, Vec<(Keyspace, Key, i64)>) {
+    pub(crate) fn into_batch(self) -> (Batch, Vec<(Keyspace, Key, i64)>) {
         let mut adds = Vec::new();
-        let len = self.keyspaces.iter().map(|(_, map)| map.len()).sum();
-        let mut batch = Batch { range_deletes: self.range_deletes, writes: Vec::with_capacity(len) };
-        self.keyspaces.sort_unstable_by_key(|(keyspace, _)| *keyspace);
-        for (keyspace, map) in self.keyspaces {
-            for (key, pending) in map {
-                let change = match pending {
-                    Pending::Put(record) => Change::Put(record),
-                    // What waits is put by the leader; until then nothing is there.
-                    Pending::Delete | Pending::Awaits => Change::Delete,
-                    Pending::Add(delta) => {
-                        adds.push((keyspace, key, delta));
-                        continue;
-                    }
-                };
-                batch.writes.push(Write { keyspace, key, change });
-            }
-        }
-        (batch, adds)
+        let mut writes = Vec::with_capacity(self.writes.len());
+        self.writes.into_each(|keyspace, key, pending| {
+            let change = match pending {
+                Pending::Put(record) => Change::Put(record),
+                // What waits is put by the leader; until then nothing is there.
+                Pending::Delete | Pending::Awaits => Change::Delete,
+                Pending::Add(delta) => return adds.push((keyspace, key, delta)),
+            };
+            writes.push(Write { keyspace, key, change });
+        });
+        (Batch { range_deletes: self.range_deletes, writes }, adds)
     }
 }

@@ -1,9 +1,7 @@
 //! Reading a range: the engine's cursor, with a transaction's pending writes laid over it.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, btree_map};
 use std::fmt;
-use std::ops::Bound;
 
 use crate::clock::Timestamp;
 use crate::counter;
@@ -16,6 +14,7 @@ use crate::overlay::{Overlay, Pending};
 use crate::range::{Direction, KeyRange};
 use crate::reads::Reads;
 use crate::record::{Memo, Payload, Record, Stamp, Value};
+use crate::sorted;
 use crate::state::State;
 
 /// The records of a range, one after the other.
@@ -100,23 +99,16 @@ enum Current<'a> {
 /// Pending writes in the range.
 struct Layer<'a> {
     overlay: &'a Overlay,
-    pending: btree_map::Range<'a, Key, Pending>,
+    pending: sorted::Iter<'a, Pending>,
     next: Option<(&'a Key, &'a Pending)>,
 }
 
 impl<'a> Layer<'a> {
     fn new(overlay: &'a Overlay, keyspace: Keyspace, range: &KeyRange, direction: Direction) -> Option<Self> {
-        static EMPTY: BTreeMap<Key, Pending> = BTreeMap::new();
         if overlay.is_empty() || range.is_empty() {
             return None;
         }
-        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
-        let map = overlay.pending(keyspace).unwrap_or(&EMPTY);
-        let mut layer = Layer {
-            overlay,
-            pending: map.range::<Key, _>((Bound::Included(range.start()), end)),
-            next: None,
-        };
+        let mut layer = Layer { overlay, pending: overlay.writes().range(keyspace, range), next: None };
         layer.advance(direction);
         Some(layer)
     }
@@ -383,10 +375,6 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 
     /// Its key and its value.
     pub fn pair(&mut self) -> Result<(&[u8], &[u8])> {
-        let mut key = std::mem::take(&mut self.range.key);
-        key.clear();
-        key.extend_from_slice(self.key());
-        self.range.key = key;
         let (key, (value, _)) = self.range.read()?;
         Ok((key, value))
     }
@@ -406,24 +394,26 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 }
 
 impl<S: Snapshot> Range<'_, S> {
-    /// The key kept aside, and the value of the record here.
+    /// The key and the value of the record here. The key is copied first: reading the value, once, borrows the cursor.
     fn read(&mut self) -> Result<(&[u8], (&[u8], Option<&Memo>))> {
         let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
+        key.clear();
+        key.extend_from_slice(match current {
+            Current::Pending(key, _) | Current::Counter(key, _) => key,
+            Current::Stored | Current::None => cursor.key(),
+        });
         let value = match current {
             Current::Pending(_, record) => unpacked(record, inflated)?,
             Current::Counter(_, record) => (record.value.as_ref(), None),
             Current::Stored | Current::None => {
                 let stamp = cursor.stamp();
-                let value = cursor.value().and_then(|value| admission.unpack(&stamp, value.as_ref()));
-                match value.map_err(|error| error.at(*keyspace, cursor.key()))? {
+                let value = cursor.value().map_err(|error| error.at(*keyspace, key))?;
+                match admission.unpack(&stamp, value.as_ref()).map_err(|error| error.at(*keyspace, key))? {
                     Some(bytes) => {
                         *inflated = bytes;
                         (inflated.as_slice(), None)
                     }
-                    None => {
-                        let value = cursor.value()?;
-                        (value.as_ref(), value.memo())
-                    }
+                    None => (value.as_ref(), value.memo()),
                 }
             }
         };

@@ -77,10 +77,10 @@ impl Shared {
         }
     }
 
-    /// Replaces the newest value of a key by what `change` makes of it. Whether there is one.
-    pub(crate) fn change(&self, keyspace: Keyspace, key: &[u8], change: &mut dyn FnMut(&[u8]) -> Payload) -> bool {
+    /// Replaces the newest value of a key without a commit. Whether there is one.
+    pub(crate) fn overwrite(&self, keyspace: Keyspace, key: &[u8], value: Payload) -> bool {
         let writer = self.writer.lock();
-        let replaced = self.spaces.get(keyspace).and_then(|space| space.change(key, change));
+        let replaced = self.spaces.get(keyspace).and_then(|space| space.overwrite(key, value));
         drop(writer);
         replaced.is_some()
     }
@@ -98,12 +98,16 @@ impl Shared {
         let sequence = self.clock.load(Ordering::Relaxed) + 1;
         let mut version = Some(Version { sequence, record: Some(record.clone()) });
         let replaced = cells.with(key, |cell| {
+            let version = version.take()?;
             let mut chain = cell.write();
             self.clock.store(sequence, Ordering::Release);
-            let version = version.take()?;
             let old = chain.newest().sequence;
             let superseded = || Superseded { keyspace, version: old, place: Place::Cell(cell.clone()) };
-            if self.live.keep_if_read(old, superseded) { chain.push(version) } else { Some(chain.replace(version)) }
+            if self.live.keep_if_read(old, superseded) {
+                chain.push(version)
+            } else {
+                Some(chain.replace(version))
+            }
         });
         if let Some(version) = version {
             cells.insert(key, version);
@@ -174,6 +178,9 @@ impl Shared {
             }
         }
         self.live.keep(kept);
+        // One large batch should not cost its room for ever.
+        superseded.shrink_to(SETTLED_AT_ONCE);
+        kept.shrink_to(SETTLED_AT_ONCE);
     }
 }
 

@@ -3,7 +3,8 @@
 //! Derived records are read where they stand, in the leaf. Records of data lie elsewhere, each behind two pointers, so
 //! they are fetched a stretch at a time: plain loads first, so that the waits for memory overlap, then the locks.
 
-use smallvec::SmallVec;
+use std::hint::black_box;
+
 use storage_core::engine::Cursor;
 use storage_core::{Direction, KeyRange, Payload, Record, Result, Stamp, Value};
 
@@ -31,15 +32,14 @@ impl<'a> MemCursor<'a> {
         direction: Direction,
         sequence: u64,
     ) -> Self {
-        MemCursor(match space {
-            None => Form::Empty,
-            Some(Space::Cells(cells)) => {
-                Form::Cells(CellCursor::new(Walk::new(cells.order(), range, direction), direction, sequence))
-            }
-            Some(Space::Entries(entries)) => {
-                Form::Entries(EntryCursor::new(Walk::new(entries.order(), range, direction), sequence))
-            }
-        })
+        let form = match space {
+            None => None,
+            Some(Space::Cells(cells)) => Walk::new(cells.order(), range, direction)
+                .map(|walk| Form::Cells(CellCursor::new(walk, sequence))),
+            Some(Space::Entries(entries)) => Walk::new(entries.order(), range, direction)
+                .map(|walk| Form::Entries(EntryCursor::new(walk, sequence))),
+        };
+        MemCursor(form.unwrap_or(Form::Empty))
     }
 }
 
@@ -82,14 +82,13 @@ impl Cursor for MemCursor<'_> {
 }
 
 /// The first stretch serves who wants one record, the longest keeps enough loads under way.
-const STRETCH_LEN_FIRST: usize = 4;
+const STRETCH_LEN_FIRST: usize = 2;
 const STRETCH_LEN_MAX: usize = 16;
 
 /// A cursor over cells.
 #[derive(Debug)]
 struct CellCursor<'a> {
     walk: Walk<'a, CellSlot>,
-    direction: Direction,
     sequence: u64,
     stretch_len: usize,
     /// The records of one stretch that the snapshot sees, in the order of the walk.
@@ -105,8 +104,8 @@ struct Found {
 }
 
 impl<'a> CellCursor<'a> {
-    fn new(walk: Walk<'a, CellSlot>, direction: Direction, sequence: u64) -> Self {
-        CellCursor { walk, direction, sequence, stretch_len: STRETCH_LEN_FIRST, found: Vec::new(), passed: 0 }
+    fn new(walk: Walk<'a, CellSlot>, sequence: u64) -> Self {
+        CellCursor { walk, sequence, stretch_len: STRETCH_LEN_FIRST, found: Vec::new(), passed: 0 }
     }
 
     #[inline]
@@ -130,31 +129,25 @@ impl<'a> CellCursor<'a> {
         while self.found.is_empty() {
             let Some(stretch) = self.walk.stretch(self.stretch_len) else { return false };
             self.stretch_len = (self.stretch_len * 2).min(STRETCH_LEN_MAX);
+            self.found.reserve(STRETCH_LEN_MAX);
             let slots = &self.walk.slots()[stretch.clone()];
-            slots.iter().for_each(|slot| slot.cell().touch());
-            // Several locks at once: a writer waits for one cell at a time, and holds none meanwhile.
-            let chains: SmallVec<[_; STRETCH_LEN_MAX]> = slots.iter().map(|slot| slot.cell().read()).collect();
-            let seen = |at: usize| chains[at].visible(self.sequence);
-            (0..chains.len()).filter_map(seen).for_each(|record| touch(&record.value));
-            let found = |at: usize| Some(Found { slot: stretch.start + at, record: seen(at)?.clone() });
-            match self.direction {
-                Direction::Forward => self.found.extend((0..chains.len()).filter_map(found)),
-                Direction::Reverse => self.found.extend((0..chains.len()).rev().filter_map(found)),
+            black_box(slots.iter().fold(0, |touched, slot| touched ^ slot.cell().touch()));
+            let CellCursor { found, sequence, .. } = self;
+            let fetch = |(at, slot): (usize, &CellSlot)| {
+                let chain = slot.cell().read();
+                if let Some(record) = chain.visible(*sequence) {
+                    let record = record.clone();
+                    drop(chain);
+                    found.push(Found { slot: stretch.start + at, record });
+                }
+            };
+            let slots = slots.iter().enumerate();
+            match self.walk.direction() {
+                Direction::Forward => slots.for_each(fetch),
+                Direction::Reverse => slots.rev().for_each(fetch),
             }
         }
         true
-    }
-}
-
-const CACHE_LINE_LEN: usize = 64;
-/// A longer value is brought near by the reader itself, who reads it in order.
-const TOUCHED_LEN_MAX: usize = 256;
-
-/// Brings a value near.
-#[inline]
-fn touch(value: &[u8]) {
-    for line in value[..value.len().min(TOUCHED_LEN_MAX)].chunks(CACHE_LINE_LEN) {
-        std::hint::black_box(line[0]);
     }
 }
 

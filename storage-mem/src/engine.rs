@@ -75,10 +75,9 @@ impl Engine for MemEngine {
 
 impl Damage for MemEngine {
     fn damage(&self, keyspace: Keyspace, key: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Result<bool> {
-        Ok(self.shared.change(keyspace, key, &mut |value| {
-            let mut bytes = value.to_vec();
-            change(&mut bytes);
-            Payload::new(&bytes)
-        }))
+        let Some(record) = self.get(keyspace, key)? else { return Ok(false) };
+        let mut bytes = record.value.to_vec();
+        change(&mut bytes);
+        Ok(self.shared.overwrite(keyspace, key, Payload::new(&bytes)))
     }
 }

@@ -10,10 +10,11 @@ mod tree;
 mod walk;
 
 use parking_lot::RwLock;
+use storage_core::{Direction, KeyRange};
 
 use tree::Tree;
 
-pub(crate) use leaf::{Leaf, Slot};
+pub(crate) use leaf::Slot;
 pub(crate) use order::{Keyed, Prefix};
 pub(crate) use tree::Fate;
 pub(crate) use walk::Walk;
@@ -33,13 +34,27 @@ impl<S: Slot> Index<S> {
     }
 
     /// Changes the slot of a key by `value`, or puts the one that `make` makes of it where there is none.
-    pub(crate) fn upsert<V>(&self, key: &[u8], value: V, change: impl FnOnce(&mut S, V), make: impl FnOnce(V) -> S) {
+    pub(crate) fn upsert<V>(
+        &self,
+        key: &[u8],
+        value: V,
+        change: impl FnOnce(&mut S, V),
+        make: impl FnOnce(V) -> S,
+    ) {
         self.0.write().upsert(key, value, change, make);
     }
 
     /// Changes the slot of a key, if there is one, and returns it if it had to go.
     pub(crate) fn edit(&self, key: &[u8], change: impl FnOnce(&mut S) -> Fate) -> Option<S> {
         self.0.write().edit(key, change)
+    }
+
+    /// Shows every slot in a range, in order.
+    pub(crate) fn visit(&self, range: &KeyRange, mut visit: impl FnMut(&S)) {
+        let Some(mut walk) = Walk::new(self, range, Direction::Forward) else { return };
+        while let Some(at) = walk.step() {
+            visit(&walk.slots()[at]);
+        }
     }
 }
 
@@ -48,7 +63,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
-    use storage_core::{Direction, KeyRange};
 
     use super::*;
 
@@ -82,14 +96,15 @@ mod tests {
         Keys(Walk::new(index, range, direction))
     }
 
-    struct Keys<'a>(Walk<'a, Bare>);
+    struct Keys<'a>(Option<Walk<'a, Bare>>);
 
     impl Iterator for Keys<'_> {
         type Item = Vec<u8>;
 
         fn next(&mut self) -> Option<Vec<u8>> {
-            let at = self.0.step()?;
-            Some(self.0.slots()[at].key().to_vec())
+            let walk = self.0.as_mut()?;
+            let at = walk.step()?;
+            Some(walk.slots()[at].key().to_vec())
         }
     }
 
@@ -143,7 +158,7 @@ mod tests {
                         }
                     }
                     Step::Read(start, end) => {
-                        let range = KeyRange::of(&start..&end).unwrap();
+                        let range = KeyRange::of(&*start..&*end).unwrap();
                         let forward: Vec<_> = walk(&index, &range, Direction::Forward).collect();
                         let expected: Vec<_> = model.range(start.clone()..end).cloned().collect();
                         prop_assert_eq!(&forward, &expected);
@@ -173,7 +188,11 @@ mod tests {
             for key in walk(&index, &KeyRange::all(), direction) {
                 met.push(key);
                 for (key, comes) in noise.by_ref().take(9) {
-                    if comes { insert(&index, &key) } else { drop(remove(&index, &key)) }
+                    if comes {
+                        insert(&index, &key);
+                    } else {
+                        remove(&index, &key);
+                    }
                 }
             }
             if reverse { met.reverse() }
@@ -187,7 +206,7 @@ mod tests {
     fn keys_in_order_leave_full_leaves() {
         let index = Index::new();
         (0..400_u16).for_each(|number| insert(&index, &number.to_be_bytes()));
-        let mut walk = Walk::new(&index, &KeyRange::all(), Direction::Forward);
+        let mut walk = Walk::new(&index, &KeyRange::all(), Direction::Forward).unwrap();
         let mut leaves = Vec::new();
         while let Some(stretch) = walk.stretch(usize::MAX) {
             leaves.push(stretch.len());

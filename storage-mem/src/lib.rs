@@ -5,7 +5,9 @@
 //! use storage_mem::MemEngine;
 //!
 //! let db = Database::new(MemEngine::new())?;
-//! # drop(db);
+//! let notes = Keyspace::new("notes")?;
+//! db.put(notes, "milk", "two litres")?;
+//! assert_eq!(db.get(notes, "milk")?.expect("it was put").as_ref(), b"two litres");
 //! # Ok::<(), storage_core::Error>(())
 //! ```
 //!

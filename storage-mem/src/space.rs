@@ -81,7 +81,13 @@ impl Space {
     }
 
     /// Takes versions away that no `live` snapshot reads, and the key with the last of them.
-    pub(crate) fn trim(&self, place: &Place, live: &[u64], version: u64, garbage: &mut Vec<Version>) -> Trimmed {
+    pub(crate) fn trim(
+        &self,
+        place: &Place,
+        live: &[u64],
+        version: u64,
+        garbage: &mut Vec<Version>,
+    ) -> Trimmed {
         match (self, place) {
             (Space::Cells(cells), Place::Cell(cell)) => cells.trim(cell, live, version, garbage),
             (Space::Entries(entries), Place::Entry(key)) => entries.trim(key, live, version, garbage),
@@ -89,16 +95,15 @@ impl Space {
         }
     }
 
-    /// Replaces the newest value of a key by what `change` makes of it. Returns the old one, if there is one.
-    pub(crate) fn change(&self, key: &[u8], change: &mut dyn FnMut(&[u8]) -> Payload) -> Option<Payload> {
-        let change = |chain: &mut Chain| {
+    /// Replaces the newest value of a key. Returns the old one, if there is one.
+    pub(crate) fn overwrite(&self, key: &[u8], value: Payload) -> Option<Payload> {
+        let overwrite = |chain: &mut Chain| {
             let record = chain.newest_mut().record.as_mut()?;
-            let value = change(&record.value);
             Some(std::mem::replace(&mut record.value, value))
         };
         match self {
-            Space::Cells(cells) => cells.change(key, change),
-            Space::Entries(entries) => entries.change(key, change),
+            Space::Cells(cells) => cells.change(key, overwrite),
+            Space::Entries(entries) => entries.change(key, overwrite),
         }
     }
 

@@ -3,7 +3,6 @@
 //! They read the newest state instead of a snapshot, so they never conflict. A member's numbers count only once its
 //! every write is resolved: one that fails burns none.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::batch::{Batch, Change, Write};
@@ -19,21 +18,20 @@ use crate::key::{Key, Slot};
 use crate::keyspace::Keyspace;
 use crate::limits::{check_derived_key, check_key};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
+use crate::sorted::Sorted;
 
 /// The members taken so far, merged: range deletes, and the last change of each key.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
     range_deletes: Vec<(Keyspace, crate::range::KeyRange)>,
-    writes: BTreeMap<Keyspace, BTreeMap<Key, Change>>,
+    writes: Sorted<Change>,
 }
 
 impl Merged {
     /// Adds a member's changes: its range deletes cover what came before, its writes replace it.
     pub(crate) fn add(&mut self, batch: &Batch) {
         for (keyspace, range) in &batch.range_deletes {
-            if let Some(writes) = self.writes.get_mut(keyspace) {
-                writes.retain(|key, _| !range.contains(key));
-            }
+            self.writes.remove_range(*keyspace, range);
             self.range_deletes.push((*keyspace, range.clone()));
         }
         for write in &batch.writes {
@@ -42,12 +40,12 @@ impl Merged {
     }
 
     fn set(&mut self, write: Write) {
-        self.writes.entry(write.keyspace).or_default().insert(write.key, write.change);
+        self.writes.insert(write.keyspace, write.key, write.change);
     }
 
     /// What it says of a key: its change, `Delete` where a range delete covers it, `None` if it says nothing.
     fn change(&self, keyspace: Keyspace, key: &[u8]) -> Option<&Change> {
-        if let Some(change) = self.writes.get(&keyspace).and_then(|writes| writes.get(key)) {
+        if let Some(change) = self.writes.get(keyspace, key) {
             return Some(change);
         }
         let covers =
@@ -57,10 +55,9 @@ impl Merged {
 
     /// As one sorted batch.
     pub(crate) fn into_batch(self) -> Batch {
-        let writes = self.writes.into_iter().flat_map(|(keyspace, writes)| {
-            writes.into_iter().map(move |(key, change)| Write { keyspace, key, change })
-        });
-        Batch { range_deletes: self.range_deletes, writes: writes.collect() }
+        let mut writes = Vec::with_capacity(self.writes.len());
+        self.writes.into_each(|keyspace, key, change| writes.push(Write { keyspace, key, change }));
+        Batch { range_deletes: self.range_deletes, writes }
     }
 }
 

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::options::Deadline;
-use crate::sync::{Condvar, Mutex, Wait};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait};
 
 /// A queue of members `M`, each of which is answered with an `R`.
 #[derive(Debug)]
@@ -26,7 +26,34 @@ struct State<M, R> {
 struct Waiter<M, R> {
     slot: Mutex<Slot<M, R>>,
     changed: Condvar,
+    /// Set once the wait is over, or about to be.
+    over: AtomicU64,
 }
+
+impl<M, R> Waiter<M, R> {
+    /// Waits a little without sleeping.
+    fn spin(&self) {
+        for _ in 0..SPINS {
+            if self.over.load(Ordering::Acquire) != 0 {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn wake(&self) {
+        self.over.store(1, Ordering::Release);
+        self.changed.notify_one();
+    }
+}
+
+/// A few microseconds: what a sleeping thread takes to wake.
+#[cfg(not(shuttle))]
+const SPINS: u32 = 200;
+
+/// Schedules have no time.
+#[cfg(shuttle)]
+const SPINS: u32 = 0;
 
 /// What a waiter waits with; `None` for one that wants to lead alone, without a member of its own.
 #[derive(Debug)]
@@ -89,12 +116,12 @@ impl<M, R> Queue<M, R> {
             return Slot::Leads(member, Began::Alone);
         }
         let deadline = deadline.instant();
-        let waiter =
-            Arc::new(Waiter { slot: Mutex::new(Slot::Waiting(member)), changed: Condvar::default() });
+        let slot = Mutex::new(Slot::Waiting(member));
+        let waiter = Arc::new(Waiter { slot, changed: Condvar::default(), over: AtomicU64::new(0) });
         state.waiting.push_back(Arc::clone(&waiter));
         drop(state);
 
-        let mut may_leave = true;
+        let (mut may_leave, mut spun) = (true, false);
         let mut slot = waiter.slot.lock();
         loop {
             match mem::replace(&mut *slot, Slot::Taken) {
@@ -102,6 +129,14 @@ impl<M, R> Queue<M, R> {
                 Slot::Taken => slot = waiter.changed.wait(slot),
                 Slot::Waiting(member) => {
                     *slot = Slot::Waiting(member);
+                    if !spun {
+                        // On an engine in memory the leader is done sooner than a thread can sleep and wake.
+                        spun = true;
+                        drop(slot);
+                        waiter.spin();
+                        slot = waiter.slot.lock();
+                        continue;
+                    }
                     if !may_leave {
                         slot = waiter.changed.wait(slot);
                         continue;
@@ -177,7 +212,7 @@ impl<M, R> Drop for Leadership<'_, M, R> {
             *slot = Slot::Leads(member, Began::FromLine);
         }
         drop(slot);
-        next.changed.notify_one();
+        next.wake();
     }
 }
 
@@ -189,7 +224,7 @@ impl<M, R> Follower<M, R> {
     pub(crate) fn answer(mut self, answer: R) {
         if let Some(waiter) = self.0.take() {
             *waiter.slot.lock() = Slot::Done(answer);
-            waiter.changed.notify_one();
+            waiter.wake();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use storage_core::Key;
 
-use super::order::{Keyed, lower};
+use super::order::{Keyed, Prefix, lower};
 
 /// What an index keeps for a key.
 pub(crate) trait Slot: Keyed + Clone {
@@ -36,7 +36,7 @@ impl<S: Slot> Leaf<S> {
     pub(crate) fn position(&self, key: &[u8]) -> Result<usize, usize> {
         let at = lower(&self.slots, key);
         match self.slots.get(at) {
-            Some(slot) if slot.key() == key => Ok(at),
+            Some(slot) if slot.prefix() == Prefix::of(key) && slot.key() == key => Ok(at),
             _ => Err(at),
         }
     }

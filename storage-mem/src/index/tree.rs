@@ -72,7 +72,13 @@ impl<S: Slot> Tree<S> {
     }
 
     /// Changes the slot of a key by `value`, or puts the one that `make` makes of it where there is none.
-    pub(crate) fn upsert<V>(&mut self, key: &[u8], value: V, change: impl FnOnce(&mut S, V), make: impl FnOnce(V) -> S) {
+    pub(crate) fn upsert<V>(
+        &mut self,
+        key: &[u8],
+        value: V,
+        change: impl FnOnce(&mut S, V),
+        make: impl FnOnce(V) -> S,
+    ) {
         let path = self.path(key);
         let leaf = self.leaf_mut(path);
         match leaf.position(key) {

@@ -8,49 +8,57 @@ use std::ops::Range;
 use storage_core::{Direction, Key, KeyRange};
 use triomphe::Arc;
 
+use super::Index;
 use super::leaf::{Leaf, Slot};
 use super::order::lower;
-use super::Index;
 
 /// A position in an index.
 #[derive(Debug)]
 pub(crate) struct Walk<'a, S> {
     index: &'a Index<S>,
     direction: Direction,
-    /// Where the range ends in the direction of the walk.
+    /// Where the range ends in the direction of the walk; only a forward one may be without.
     limit: Option<Key>,
+    entered: Entered<S>,
+}
+
+/// A leaf and what of it is to be walked.
+#[derive(Debug)]
+pub(super) struct Entered<S> {
+    leaf: Arc<Leaf<S>>,
+    /// The slots that were not walked yet.
+    rest: Range<usize>,
     /// Where the next leaf begins, or in reverse where it ends; none after the last.
     resume: Option<Key>,
-    leaf: Arc<Leaf<S>>,
-    /// The slots of the leaf that were not walked yet.
-    rest: Range<usize>,
 }
 
 impl<'a, S: Slot> Walk<'a, S> {
-    /// A walk that begins at one end of a range.
-    pub(crate) fn new(index: &'a Index<S>, range: &KeyRange, direction: Direction) -> Self {
-        let leaf = Arc::new(Leaf::new(Key::new()));
-        let mut walk = Walk { index, direction, limit: None, resume: None, leaf, rest: 0..0 };
+    /// A walk that begins at one end of a range; none through an empty range.
+    pub(crate) fn new(index: &'a Index<S>, range: &KeyRange, direction: Direction) -> Option<Self> {
         if range.is_empty() {
-            return walk;
+            return None;
         }
-        match direction {
+        let (limit, entered) = match direction {
             Direction::Forward => {
-                walk.limit = range.end().cloned();
-                walk.enter_from(range.start());
+                let limit = range.end().cloned();
+                let entered = index.enter_from(range.start(), limit.as_ref());
+                (limit, entered)
             }
             Direction::Reverse => {
-                walk.limit = Some(range.start().clone());
-                walk.enter_before(range.end());
+                (Some(range.start().clone()), index.enter_before(range.end(), range.start()))
             }
-        }
-        walk
+        };
+        Some(Walk { index, direction, limit, entered })
+    }
+
+    pub(crate) fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// The slots of the leaf that it stands in.
     #[inline]
     pub(crate) fn slots(&self) -> &[S] {
-        self.leaf.slots()
+        self.entered.leaf.slots()
     }
 
     /// The position of the next slot in [`Walk::slots`]; none at the end.
@@ -58,8 +66,8 @@ impl<'a, S: Slot> Walk<'a, S> {
     pub(crate) fn step(&mut self) -> Option<usize> {
         loop {
             let next = match self.direction {
-                Direction::Forward => self.rest.next(),
-                Direction::Reverse => self.rest.next_back(),
+                Direction::Forward => self.entered.rest.next(),
+                Direction::Reverse => self.entered.rest.next_back(),
             };
             if next.is_some() || !self.enter_next() {
                 return next;
@@ -69,20 +77,20 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     /// The positions of the next slots, at most `len` and all of one leaf; none at the end.
     pub(crate) fn stretch(&mut self, len: usize) -> Option<Range<usize>> {
-        while self.rest.is_empty() {
+        while self.entered.rest.is_empty() {
             if !self.enter_next() {
                 return None;
             }
         }
-        let Range { start, end } = self.rest.clone();
+        let Range { start, end } = self.entered.rest.clone();
         let len = len.min(end - start);
         Some(match self.direction {
             Direction::Forward => {
-                self.rest.start += len;
+                self.entered.rest.start += len;
                 start..start + len
             }
             Direction::Reverse => {
-                self.rest.end -= len;
+                self.entered.rest.end -= len;
                 end - len..end
             }
         })
@@ -90,39 +98,40 @@ impl<'a, S: Slot> Walk<'a, S> {
 
     #[cold]
     fn enter_next(&mut self) -> bool {
-        let Some(key) = self.resume.take() else { return false };
-        match self.direction {
-            Direction::Forward => self.enter_from(&key),
-            Direction::Reverse => self.enter_before(Some(&key)),
-        }
+        let Some(key) = self.entered.resume.take() else { return false };
+        let entered = match (self.direction, &self.limit) {
+            (Direction::Reverse, Some(start)) => self.index.enter_before(Some(&key), start),
+            (_, limit) => self.index.enter_from(&key, limit.as_ref()),
+        };
+        self.entered = entered;
         true
     }
+}
 
-    fn enter_from(&mut self, start: &Key) {
-        let tree = self.index.0.read();
+impl<S: Slot> Index<S> {
+    /// Enters the leaf where the keys from `start` on begin, up to `end`.
+    fn enter_from(&self, start: &Key, end: Option<&Key>) -> Entered<S> {
+        let tree = self.0.read();
         let (leaf, next) = tree.leaf_of(start);
         let leaf = Arc::clone(leaf);
-        self.resume = next.filter(|&next| self.limit.as_ref().is_none_or(|limit| next < limit)).cloned();
+        let resume = next.filter(|&next| end.is_none_or(|end| next < end)).cloned();
         drop(tree);
-        self.leaf = leaf;
-        let slots = self.leaf.slots();
-        let end = match &self.limit {
-            Some(limit) if self.resume.is_none() => lower(slots, limit),
+        let slots = leaf.slots();
+        let to = match end {
+            Some(end) if resume.is_none() => lower(slots, end),
             _ => slots.len(),
         };
-        self.rest = lower(slots, start)..end;
+        let rest = lower(slots, start)..to;
+        Entered { leaf, rest, resume }
     }
 
-    fn enter_before(&mut self, end: Option<&Key>) {
-        let leaf = Arc::clone(self.index.0.read().leaf_before(end.map(Key::as_slice)));
-        self.leaf = leaf;
-        let bound = self.leaf.bound();
-        self.resume = self.limit.as_ref().filter(|&limit| bound > limit).map(|_| bound.clone());
-        let slots = self.leaf.slots();
-        let start = match &self.limit {
-            Some(limit) if self.resume.is_none() => lower(slots, limit),
-            _ => 0,
-        };
-        self.rest = start..end.map_or(slots.len(), |end| lower(slots, end));
+    /// Enters the leaf where the keys before `end` end, down to `start`.
+    fn enter_before(&self, end: Option<&Key>, start: &Key) -> Entered<S> {
+        let leaf = Arc::clone(self.0.read().leaf_before(end.map(Key::as_slice)));
+        let resume = Some(leaf.bound()).filter(|&bound| bound > start).cloned();
+        let slots = leaf.slots();
+        let from = if resume.is_none() { lower(slots, start) } else { 0 };
+        let rest = from..end.map_or(slots.len(), |end| lower(slots, end));
+        Entered { leaf, rest, resume }
     }
 }

@@ -5,12 +5,12 @@
 
 use ahash::RandomState;
 use dashmap::DashMap;
-use storage_core::{Direction, KeyRange, Payload, Record};
+use storage_core::{KeyRange, Payload, Record};
 
 use super::{Place, Remains};
 use crate::cell::Cell;
 use crate::chain::{Chain, Trimmed, Version};
-use crate::index::{Fate, Index, Keyed, Prefix, Slot, Walk};
+use crate::index::{Fate, Index, Keyed, Prefix, Slot};
 
 #[derive(Debug)]
 pub(crate) struct Cells {
@@ -92,15 +92,16 @@ impl Cells {
     }
 
     pub(crate) fn delete_range(&self, range: &KeyRange, sequence: u64, remains: &mut impl Remains) {
-        let mut walk = Walk::new(&self.order, range, Direction::Forward);
-        while let Some(stretch) = walk.stretch(usize::MAX) {
-            for slot in &walk.slots()[stretch] {
-                bury(&slot.cell, sequence, remains);
-            }
-        }
+        self.order.visit(range, |slot| bury(&slot.cell, sequence, remains));
     }
 
-    pub(crate) fn trim(&self, cell: &Cell, live: &[u64], version: u64, garbage: &mut Vec<Version>) -> Trimmed {
+    pub(crate) fn trim(
+        &self,
+        cell: &Cell,
+        live: &[u64],
+        version: u64,
+        garbage: &mut Vec<Version>,
+    ) -> Trimmed {
         let trimmed = cell.write().trim(live, version, garbage);
         if trimmed == Trimmed::Gone {
             // Another cell of the same key may have come since this one went.
@@ -116,11 +117,7 @@ impl Cells {
     }
 
     pub(crate) fn visit(&self, visit: &mut impl FnMut(&[u8], &Chain)) {
-        let mut walk = Walk::new(&self.order, &KeyRange::all(), Direction::Forward);
-        while let Some(at) = walk.step() {
-            let cell = &walk.slots()[at].cell;
-            visit(cell.key(), &cell.read());
-        }
+        self.order.visit(&KeyRange::all(), |slot| visit(slot.key(), &slot.cell.read()));
     }
 }
 

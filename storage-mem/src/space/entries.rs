@@ -1,10 +1,10 @@
 //! Derived records: their versions stand in the leaves of the ordered index, where ranges read them in one stride.
 
-use storage_core::{Direction, Key, KeyRange, Payload, Record};
+use storage_core::{Key, KeyRange, Payload, Record};
 
 use super::{Place, Remains};
 use crate::chain::{Chain, Trimmed, Version};
-use crate::index::{Fate, Index, Keyed, Prefix, Slot, Walk};
+use crate::index::{Fate, Index, Keyed, Prefix, Slot};
 
 #[derive(Debug)]
 pub(crate) struct Entries {
@@ -74,16 +74,13 @@ impl Entries {
     }
 
     pub(crate) fn delete_range(&self, range: &KeyRange, sequence: u64, remains: &mut impl Remains) {
-        // All keys first: a leaf that the walk shares would be copied to be changed.
+        // All keys first: a leaf that is being visited would be copied to be changed.
         let mut keys = Vec::new();
-        let mut walk = Walk::new(&self.order, range, Direction::Forward);
-        while let Some(at) = walk.step() {
-            let entry = &walk.slots()[at];
+        self.order.visit(range, |entry| {
             if entry.chain.newest().record.is_some() {
                 keys.push(entry.key.clone());
             }
-        }
-        drop(walk);
+        });
         keys.iter().for_each(|key| self.delete(key, sequence, remains));
     }
 
@@ -107,11 +104,7 @@ impl Entries {
     }
 
     pub(crate) fn visit(&self, visit: &mut impl FnMut(&[u8], &Chain)) {
-        let mut walk = Walk::new(&self.order, &KeyRange::all(), Direction::Forward);
-        while let Some(at) = walk.step() {
-            let entry = &walk.slots()[at];
-            visit(&entry.key, &entry.chain);
-        }
+        self.order.visit(&KeyRange::all(), |entry| visit(&entry.key, &entry.chain));
     }
 }
 
