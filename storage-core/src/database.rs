@@ -183,20 +183,32 @@ impl<E: Engine> Database<E> {
         attributes: Attributes,
         options: TransactOptions,
     ) -> Result<()> {
-        let (key, value) = (key.as_ref(), value.as_ref());
-        check_key(key)?;
+        let value = value.as_ref();
         self.0.limits.check_value(value.len())?;
-        let stamp = attributes.stamp()?;
+        let record = Record { stamp: attributes.stamp()?, value: Payload::new(value) };
+        self.put_record(keyspace, key.as_ref(), &record, options)
+    }
+
+    /// Puts a record whose stamp is not sealed.
+    pub(crate) fn put_record(
+        &self,
+        keyspace: Keyspace,
+        key: &[u8],
+        record: &Record<Payload>,
+        options: TransactOptions,
+    ) -> Result<()> {
+        check_key(key)?;
+        self.0.limits.check_value(record.value.len())?;
         let tables_opened = self.0.tables_opened();
-        if self.0.is_plain(keyspace)? && stamp.expires_at().is_none() {
-            let stamp = self.0.admission().seal(keyspace, key, stamp, value);
-            let change = Change::Put(Record { stamp, value: Payload::new(value) });
+        if self.0.is_plain(keyspace)? && record.stamp.expires_at().is_none() {
+            let stamp = self.0.admission().seal(keyspace, key, record.stamp, &record.value);
+            let change = Change::Put(Record { stamp, value: record.value.clone() });
             match self.write(keyspace, key, change, tables_opened, options) {
                 Err(error) if error.kind() == Kind::Conflict => {}
                 done => return done,
             }
         }
-        self.transact_with(options, |txn| txn.put_with(keyspace, key, value, attributes)).map(drop)
+        self.transact_with(options, |txn| txn.put_record(keyspace, key, record.clone(), None)).map(drop)
     }
 
     /// Deletes a record, durably. Nothing happens if it is not there.

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::capabilities::Checksums;
 use crate::clock::Timestamp;
 use crate::counter;
 use crate::engine::{Cursor, Snapshot};
-use crate::error::{Escaped, Result};
+use crate::error::{Error, Escaped, Result};
 use crate::found::Admission;
 use crate::key::Key;
 use crate::keyspace::Keyspace;
@@ -90,7 +91,7 @@ enum Ahead {
 
 enum Current<'a> {
     None,
-    Stored,
+    Stored(Stamp),
     Pending(&'a Key, &'a Record<Payload>),
     /// A counter with the pending additions of the transaction.
     Counter(&'a Key, Record<Payload>),
@@ -217,6 +218,7 @@ impl<'a, S: Snapshot> Range<'a, S> {
 
     fn find(&mut self) -> Result<bool> {
         self.inflated.clear();
+        self.key.clear();
         self.current = Current::None;
         loop {
             if self.ahead == Ahead::Behind {
@@ -295,15 +297,16 @@ impl<'a, S: Snapshot> Range<'a, S> {
 
     /// Whether the engine's record here is to be returned.
     fn take_stored(&mut self) -> Result<bool> {
-        let key = self.cursor.key();
-        if self.is_range_deleted(key) {
+        let stamp = self.cursor.stamp();
+        if self.overlay.is_some() && self.is_range_deleted(self.cursor.key()) {
             return Ok(false);
         }
-        let stamp = self.cursor.stamp();
-        self.admission.check_stamp(self.keyspace, key, &stamp)?;
+        if self.admission.checksums == Checksums::Verified {
+            stamp.verify_head(self.keyspace, self.cursor.key())?;
+        }
         let shown = self.show(stamp);
         if shown {
-            self.current = Current::Stored;
+            self.current = Current::Stored(stamp);
         }
         Ok(shown)
     }
@@ -354,7 +357,7 @@ impl<S: Snapshot> Entry<'_, '_, S> {
     pub fn key(&self) -> &[u8] {
         match &self.range.current {
             Current::Pending(key, _) | Current::Counter(key, _) => key,
-            Current::Stored | Current::None => self.range.cursor.key(),
+            Current::Stored(_) | Current::None => self.range.cursor.key(),
         }
     }
 
@@ -375,7 +378,8 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 
     /// Its key and its value.
     pub fn pair(&mut self) -> Result<(&[u8], &[u8])> {
-        let (key, (value, _)) = self.range.read()?;
+        self.range.keep_key();
+        let (key, (value, _)) = self.range.read_kept()?;
         Ok((key, value))
     }
 
@@ -383,32 +387,54 @@ impl<S: Snapshot> Entry<'_, '_, S> {
         match &self.range.current {
             Current::Pending(_, record) => record.stamp,
             Current::Counter(_, record) => record.stamp,
-            Current::Stored | Current::None => self.range.cursor.stamp(),
+            Current::Stored(stamp) => *stamp,
+            Current::None => self.range.cursor.stamp(),
         }
     }
 
     /// Its value with the place for the decoded form, where there is one.
     pub(crate) fn read(&mut self) -> Result<(&[u8], Option<&Memo>)> {
-        self.range.read().map(|(_, value)| value)
+        self.range.read()
     }
 }
 
 impl<S: Snapshot> Range<'_, S> {
-    /// The key and the value of the record here. The key is copied first: reading the value, once, borrows the cursor.
-    fn read(&mut self) -> Result<(&[u8], (&[u8], Option<&Memo>))> {
-        let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
-        key.clear();
-        key.extend_from_slice(match current {
+    /// Copies the key of the record here aside: reading the value borrows the cursor.
+    fn keep_key(&mut self) {
+        self.key.clear();
+        self.key.extend_from_slice(match &self.current {
             Current::Pending(key, _) | Current::Counter(key, _) => key,
-            Current::Stored | Current::None => cursor.key(),
+            Current::Stored(_) | Current::None => self.cursor.key(),
         });
+    }
+
+    /// The value of the record here, read once. The key is needed only where reading can fail.
+    #[inline]
+    fn read(&mut self) -> Result<(&[u8], Option<&Memo>)> {
+        let can_fail = match &self.current {
+            Current::Stored(stamp) => {
+                self.admission.checksums == Checksums::Verified || stamp.is_compressed()
+            }
+            _ => false,
+        };
+        if can_fail {
+            self.keep_key();
+        }
+        self.read_kept().map(|(_, value)| value)
+    }
+
+    /// The key that was kept, and the value of the record here.
+    #[inline]
+    fn read_kept(&mut self) -> Result<(&[u8], (&[u8], Option<&Memo>))> {
+        let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
         let value = match current {
             Current::Pending(_, record) => unpacked(record, inflated)?,
             Current::Counter(_, record) => (record.value.as_ref(), None),
-            Current::Stored | Current::None => {
-                let stamp = cursor.stamp();
-                let value = cursor.value().map_err(|error| error.at(*keyspace, key))?;
-                match admission.unpack(&stamp, value.as_ref()).map_err(|error| error.at(*keyspace, key))? {
+            Current::None => (&[][..], None),
+            Current::Stored(stamp) => {
+                let named = |error: Error| if key.is_empty() { error } else { error.at(*keyspace, key) };
+                let value = cursor.value().map_err(named)?;
+                match admission.unpack(stamp, value.as_ref()).map_err(named)? {
                     Some(bytes) => {
                         *inflated = bytes;
                         (inflated.as_slice(), None)

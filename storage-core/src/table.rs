@@ -1,6 +1,7 @@
 //! Typed tables: records with a key type, a value type, a codec and indexes.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::{Index, IndexPart};
 use crate::key::{FromTuple, Key, Template, ToTuple, unpack};
 use crate::keyspace::Keyspace;
+use crate::options::TransactOptions;
 use crate::range::{Direction, KeyRange};
 use crate::read::{Get, Read};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
@@ -233,6 +235,40 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         Ok(())
     }
 
+    /// Puts one record at once, as a transaction of its own. It never expires; the engine may keep the decoded value.
+    ///
+    /// Only for values that come back from their codec as they went in, as with [`put_shared`](Self::put_shared).
+    pub fn put_now<E: Engine>(
+        &self,
+        db: &Database<E>,
+        key: &K,
+        value: Arc<V>,
+        options: impl Into<TransactOptions>,
+    ) -> Result<()> {
+        let options = options.into();
+        if self.inner.indexes.is_empty() {
+            let record = self.encoded(&value, Attributes::new())?;
+            if let Some(memo) = record.value.memo() {
+                memo.set(value);
+            }
+            return db.put_record(self.inner.keyspace, &Key::of(key)?, &record, options);
+        }
+        db.transact_with(options, |txn| self.put_shared(txn, key, Arc::clone(&value), Attributes::new()))
+            .map(drop)
+    }
+
+    /// A value as it is stored, with its stamp, which is not sealed.
+    fn encoded(&self, value: &V, attributes: Attributes) -> Result<Record<Payload>> {
+        // Taken out, since encoding runs the application's code.
+        let mut bytes = ENCODED.take();
+        bytes.clear();
+        self.inner.codec.encode(value, &mut bytes)?;
+        let record = self.inner.pack(attributes, &bytes)?;
+        bytes.shrink_to(ENCODED_LEN_KEPT);
+        ENCODED.set(bytes);
+        Ok(record)
+    }
+
     fn put_encoded<E: Engine>(
         &self,
         txn: &mut Transaction<'_, E>,
@@ -240,10 +276,8 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         value: &V,
         attributes: Attributes,
     ) -> Result<Payload> {
-        let mut bytes = Vec::with_capacity(ENCODED_LEN);
-        self.inner.codec.encode(value, &mut bytes)?;
-        txn.shared().limits().check_value(bytes.len())?;
-        let record = self.inner.pack(attributes, &bytes)?;
+        let record = self.encoded(value, attributes)?;
+        txn.shared().limits().check_value(record.value.len())?;
         let payload = record.value.clone();
         let primary = Key::of(key)?;
         let mut entries = Entries::new();
@@ -338,8 +372,13 @@ pub(crate) fn indexed<K: TableKey, V: TableValue>(
     })
 }
 
-/// Most records encode into this much without growing the buffer.
-const ENCODED_LEN: usize = 512;
+/// How large a buffer a thread keeps for the next value that it encodes.
+const ENCODED_LEN_KEPT: usize = 64 << 10;
+
+thread_local! {
+    /// Where values are encoded before they are copied into an allocation of their length.
+    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 impl<K, V> Clone for Table<K, V> {
     fn clone(&self) -> Self {

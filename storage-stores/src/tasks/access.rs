@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use storage_core::{
-    Attributes, Database, Direction, Durability, Engine, KeyLike, KeyRange, Table, TableKey, TableValue,
-    Transaction,
+    Database, Direction, Durability, Engine, KeyLike, KeyRange, Table, TableKey, TableValue, Transaction,
 };
 
 use super::error::Result;
@@ -33,7 +32,7 @@ impl<E: Engine> Access<E> {
         key: &K,
         value: &Arc<V>,
     ) -> Result<()> {
-        self.transact(|txn| Ok(table.put_shared(txn, key, Arc::clone(value), Attributes::new())?))
+        Ok(table.put_now(&self.db, key, Arc::clone(value), self.durability)?)
     }
 
     /// Whether there was a record to delete.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use storage_core::{Direction, Engine, Key, KeyRange, Transaction};
+use storage_core::{Attributes, Direction, Engine, Key, KeyRange, Transaction};
 
 use super::error::{Entity, Result, TaskError, check_id};
 use super::indexes::normalized;
@@ -49,12 +49,13 @@ impl<E: Engine> TaskStore<E> {
     ) -> Result<u64> {
         tasks.iter().try_for_each(|task| check_id(Entity::Task, &task.task_id))?;
         let mut records: Vec<_> = tasks.into_iter().map(|task| Arc::new(TaskRecord::new(task))).collect();
-        let key = key(avs, block.chain_id, block.number);
-        let oldest = history.map_or(0, |history| block.number.saturating_sub(history));
+        let (chain_id, number, block) = (block.chain_id, block.number, Arc::new(block));
+        let key = key(avs, chain_id, number);
+        let oldest = history.map_or(0, |history| number.saturating_sub(history));
         self.access.transact(|txn| {
             records.iter_mut().try_for_each(|record| self.insert(txn, record))?;
-            self.blocks.put(txn, &key, &block)?;
-            self.prune_in(txn, avs, block.chain_id, oldest)
+            self.blocks.put_shared(txn, &key, Arc::clone(&block), Attributes::new())?;
+            self.prune_in(txn, avs, chain_id, oldest)
         })
     }
 

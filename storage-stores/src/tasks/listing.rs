@@ -150,7 +150,7 @@ pub(super) fn list<R: Read, K: TableKey, V: TableValue>(
             many => many.iter_mut().map(|part| &mut part.head).min_by(|a, b| key_of(a).cmp(&key_of(b))),
         };
         let Some(head) = head.and_then(Option::take) else { break };
-        if !taken.take(&head.position, head.value)? {
+        if !taken.take(head.value, || head.position)? {
             break;
         }
     }
@@ -198,8 +198,9 @@ impl<V: TableValue> Taken<V> {
         self.items.len() + self.unreadable.len() == self.limit
     }
 
-    /// Takes one record; `false` if there was no room for it.
-    fn take(&mut self, position: &[u8], value: storage_core::Result<Arc<V>>) -> Result<bool> {
+    /// Takes one record; `false` if there was no room for it. Only the last of a page is asked for its position.
+    #[inline]
+    fn take(&mut self, value: storage_core::Result<Arc<V>>, position: impl FnOnce() -> Key) -> Result<bool> {
         if self.is_full() {
             self.is_cut = true;
             return Ok(false);
@@ -210,7 +211,7 @@ impl<V: TableValue> Taken<V> {
             Err(error) => return Err(error.into()),
         }
         if self.is_full() {
-            self.last = Some(Key::from(position));
+            self.last = Some(position());
         }
         Ok(true)
     }
@@ -219,7 +220,7 @@ impl<V: TableValue> Taken<V> {
     fn drain<R: Read, K: TableKey>(&mut self, part: &mut Part<'_, R, K, V>) -> Result<()> {
         let Part { records, prefix_len, head } = part;
         let mut went_in = match head.take() {
-            Some(head) => self.take(&head.position, head.value)?,
+            Some(head) => self.take(head.value, || head.position)?,
             None => true,
         };
         while went_in {
@@ -227,9 +228,12 @@ impl<V: TableValue> Taken<V> {
                 Ok(None) => return Ok(()),
                 Ok(Some(mut record)) => {
                     let value = record.value();
-                    self.take(&record.position()[*prefix_len..], value)?
+                    self.take(value, || Key::from(&record.position()[*prefix_len..]))?
                 }
-                Err(error) => self.take(&position_of(&error, *prefix_len)?, Err(error))?,
+                Err(error) => {
+                    let position = position_of(&error, *prefix_len)?;
+                    self.take(Err(error), || position)?
+                }
             };
         }
         Ok(())
