@@ -11,7 +11,7 @@ use crate::engine::{Commit, Cursor, Engine, Intent, Snapshot};
 use crate::error::{Error, Kind, Result};
 use crate::keyspace::Keyspace;
 use crate::range::{Direction, KeyRange};
-use crate::record::{Memo, Record, Value};
+use crate::record::{Memo, Payload, Record, Value};
 
 /// An engine whose type is not known to the program that uses it. It is itself an [`Engine`].
 ///
@@ -48,7 +48,34 @@ impl fmt::Debug for AnyEngine {
 pub struct AnyValue<'a>(Box<dyn Value + 'a>);
 
 /// Stored bytes of any engine that outlive the call that read them.
-pub struct AnyOwned(Box<dyn Value + Send>);
+pub struct AnyOwned(Owned);
+
+/// What engines in memory return needs no box.
+enum Owned {
+    Payload(Payload),
+    Boxed(Box<dyn Value + Send>),
+}
+
+impl AnyOwned {
+    #[inline]
+    fn new<V: Value + Send + 'static>(value: V) -> Self {
+        let mut value = Some(value);
+        let payload = (&mut value as &mut dyn Any).downcast_mut::<Option<Payload>>().and_then(Option::take);
+        AnyOwned(match (payload, value) {
+            (Some(payload), _) => Owned::Payload(payload),
+            (None, Some(value)) => Owned::Boxed(Box::new(value)),
+            (None, None) => unreachable!("a value is taken as a payload or left"),
+        })
+    }
+
+    #[inline]
+    fn value(&self) -> &dyn Value {
+        match &self.0 {
+            Owned::Payload(payload) => payload,
+            Owned::Boxed(value) => &**value,
+        }
+    }
+}
 
 /// A snapshot of any engine.
 pub struct AnySnapshot(Box<dyn DynSnapshot>);
@@ -126,7 +153,7 @@ impl<E: Engine> DynEngine for E {
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<AnyOwned>>> {
         let record = Engine::get(self, keyspace, key)?;
-        Ok(record.map(|record| Record { stamp: record.stamp, value: AnyOwned(Box::new(record.value)) }))
+        Ok(record.map(|record| Record { stamp: record.stamp, value: AnyOwned::new(record.value) }))
     }
 
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot> {
@@ -213,14 +240,16 @@ impl fmt::Debug for AnyValue<'_> {
 }
 
 impl AsRef<[u8]> for AnyOwned {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
+        self.value().as_ref()
     }
 }
 
 impl Value for AnyOwned {
+    #[inline]
     fn memo(&self) -> Option<&Memo> {
-        self.0.memo()
+        self.value().memo()
     }
 }
 
