@@ -1,25 +1,27 @@
 //! Keeps a catalogue of a directory tree: path, size, time and content hash of every file, with indexes.
 //!
-//! Run it with `cargo run --release -p storage-stores --example catalogue -- DIR`. It walks the tree twice: the first
-//! pass fills the catalogue, the second follows what changed meanwhile, with a watch looking on.
+//! `cargo run --release -p storage-stores --example catalogue -- DIR` walks the tree twice: the first pass fills the
+//! catalogue; the second follows what was changed meanwhile, with a watch looking on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, DirEntry, File};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use storage_core::{Database, Direction, Index, KeyRange, Read, Table};
+use storage_core::{Database, Direction, Index, KeyRange, Read, Table, WatchedChange};
 use storage_mem::MemEngine;
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// A file is found by its directory and its name, so that a directory is a range.
 type Place = (String, String);
 
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize)]
 struct Entry {
     size: u64,
     modified_ns: u64,
@@ -35,7 +37,7 @@ struct Catalogue {
 }
 
 impl Catalogue {
-    fn open(engine: MemEngine) -> storage_core::Result<Self> {
+    fn open(engine: MemEngine) -> Fallible<Self> {
         let db = Database::new(engine)?;
         let by_extension = Index::on("by_extension", |(_, name): &Place, _: &Entry| extension(name));
         let by_size = Index::on("by_size", |_: &Place, entry: &Entry| entry.size);
@@ -44,22 +46,19 @@ impl Catalogue {
         Ok(Catalogue { db, files, by_extension, by_size, by_hash })
     }
 
-    /// Walks the tree below `root`; each directory is one transaction. How many records changed.
-    fn follow(&self, root: &Path, progress: &ProgressBar) -> Result<usize, Box<dyn Error>> {
+    /// Follows the tree below `root`, each directory in one transaction. How many records changed.
+    fn follow(&self, root: &Path, progress: &ProgressBar) -> Fallible<usize> {
+        // Directories that are known are looked at too, so that one which is gone takes its files along.
+        let known = self.files.range(&self.db.snapshot()?, KeyRange::all(), Direction::Forward)?.to_vec()?;
+        let known = known.into_iter().map(|((directory, _), _)| directory.into());
+        let mut directories: BTreeSet<_> = known.chain([root.to_path_buf()]).collect();
         let mut changed = 0;
-        let mut directories = vec![root.to_path_buf()];
-        while let Some(directory) = directories.pop() {
+        while let Some(directory) = directories.pop_first() {
             progress.set_message(directory.display().to_string());
-            let mut found = Vec::new();
-            for item in fs::read_dir(&directory)? {
-                let item = item?;
-                match item.file_type()? {
-                    kind if kind.is_dir() => directories.push(item.path()),
-                    kind if kind.is_file() => found.push(item),
-                    _ => {}
-                }
-            }
-            changed += self.follow_directory(&directory.to_string_lossy(), &found, progress)?;
+            let items = if directory.is_dir() { fs::read_dir(&directory)?.collect() } else { Ok(Vec::new()) };
+            let (below, rest): (Vec<_>, Vec<_>) = items?.into_iter().partition(|item| item.path().is_dir());
+            directories.extend(below.iter().filter(|item| !item.path().is_symlink()).map(DirEntry::path));
+            changed += self.follow_directory(&directory.to_string_lossy(), &rest, progress)?;
         }
         Ok(changed)
     }
@@ -67,73 +66,80 @@ impl Catalogue {
     fn follow_directory(
         &self,
         directory: &str,
-        found: &[fs::DirEntry],
+        items: &[DirEntry],
         progress: &ProgressBar,
-    ) -> Result<usize, Box<dyn Error>> {
+    ) -> Fallible<usize> {
         let here = KeyRange::within(directory)?;
         let known = self.files.range(&self.db.snapshot()?, here.clone(), Direction::Forward)?.to_vec()?;
+        let known: BTreeMap<_, _> = known.into_iter().map(|((_, name), entry)| (name, entry)).collect();
+        let mut found = BTreeSet::new();
         let mut puts = Vec::new();
-        let mut names = BTreeSet::new();
-        for item in found {
-            let name = item.file_name().to_string_lossy().into_owned();
-            let about = item.metadata()?;
+        for item in items.iter().filter(|item| item.path().is_file()) {
+            let (name, about) = (item.file_name().to_string_lossy().into_owned(), item.metadata()?);
             let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
             let (size, modified_ns) = (about.len(), modified.as_nanos() as u64);
             let same = |entry: &Entry| (entry.size, entry.modified_ns) == (size, modified_ns);
-            names.insert(name.clone());
-            if !known.iter().any(|((_, known), entry)| *known == name && same(entry)) {
+            if !known.get(&name).is_some_and(|entry| same(entry)) {
                 match hash(&item.path()) {
-                    Ok(sha256) => {
-                        puts.push(((directory.to_owned(), name), Entry { size, modified_ns, sha256 }))
-                    }
-                    Err(error) => progress.println(format!("{directory}/{name} is left out: {error}")),
+                    Ok(sha256) => puts.push((name.clone(), Entry { size, modified_ns, sha256 })),
+                    Err(error) => progress.println(format!("{directory}/{name} keeps its entry: {error}")),
                 }
             }
+            found.insert(name);
             progress.inc(1);
         }
         let done = self.db.transact(|txn| {
             let stored = self.files.range(txn, here.clone(), Direction::Forward)?.to_vec()?;
-            let gone: Vec<_> = stored.iter().filter(|((_, name), _)| !names.contains(name)).collect();
+            let gone: Vec<_> = stored.iter().filter(|((_, name), _)| !found.contains(name)).collect();
             gone.iter().try_for_each(|(place, _)| self.files.delete(txn, place))?;
-            puts.iter().try_for_each(|(place, entry)| self.files.put(txn, place, entry))?;
+            let place = |name: &String| (directory.to_owned(), name.clone());
+            puts.iter().try_for_each(|(name, entry)| self.files.put(txn, &place(name), entry))?;
             Ok(gone.len() + puts.len())
         })?;
         Ok(done.value)
     }
 
-    fn report(&self, from: &impl Read) -> storage_core::Result<()> {
+    fn report(&self, from: &impl Read) -> Fallible<()> {
         println!("\nlargest files");
         let mut largest = self.files.range_by(&self.by_size, from, KeyRange::all(), Direction::Reverse)?;
         for _ in 0..5 {
             let Some(mut file) = largest.next()? else { break };
             println!("  {:>12} bytes  {}", file.value()?.size, show(&file.key()?));
         }
-        let rust = KeyRange::within("rs")?;
-        let rust = self.files.range_by(&self.by_extension, from, rust, Direction::Forward)?.values()?;
+        let rs = KeyRange::within("rs")?;
+        let rust = self.files.range_by(&self.by_extension, from, rs, Direction::Forward)?.values()?;
         println!("\n{} Rust files, {} bytes", rust.len(), rust.iter().map(|file| file.size).sum::<u64>());
         println!("\nduplicates");
-        let by_hash =
-            self.files.range_by(&self.by_hash, from, KeyRange::all(), Direction::Forward)?.to_vec()?;
-        let groups = by_hash.chunk_by(|(_, a), (_, b)| a.sha256 == b.sha256);
+        let mut files = self.files.range_by(&self.by_hash, from, KeyRange::all(), Direction::Forward)?;
+        let files = files.to_vec()?;
+        let groups = files.chunk_by(|(_, a), (_, b)| a.sha256 == b.sha256);
         for group in groups.filter(|group| group.len() > 1 && group[0].1.size > 0).take(5) {
-            println!("  {} bytes each: {}", group[0].1.size, show(&group[0].0));
-            group[1..].iter().for_each(|(place, _)| println!("    also {}", show(place)));
+            let places: Vec<_> = group.iter().map(|(place, _)| show(place)).collect();
+            println!("  {} bytes each: {}", group[0].1.size, places.join(", "));
         }
         Ok(())
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Fallible<()> {
     let root = fs::canonicalize(std::env::args().nth(1).ok_or("usage: catalogue DIR")?)?;
     let catalogue = Catalogue::open(MemEngine::new())?;
     let style = ProgressStyle::with_template("{pos} files {elapsed} {wide_msg}")?;
     let progress = ProgressBar::new_spinner().with_style(style);
-    println!("first pass: {} records put", catalogue.follow(&root, &progress)?);
+    println!("first pass: {} records changed", catalogue.follow(&root, &progress)?);
     let watch = catalogue.db.watch(catalogue.files.keyspace(), KeyRange::all())?;
+    if io::stdin().is_terminal() {
+        println!("change some files below {}, then press Enter", root.display());
+        io::stdin().read_line(&mut String::new())?;
+    }
     println!("second pass: {} records changed", catalogue.follow(&root, &progress)?);
     progress.finish_and_clear();
     while let Some(event) = watch.try_next()? {
-        println!("  watched: {event:?}");
+        match event.change {
+            WatchedChange::Put(key) => println!("  watched: put {}", show(&key.unpack()?)),
+            WatchedChange::Delete(key) => println!("  watched: deleted {}", show(&key.unpack()?)),
+            other => println!("  watched: {other:?}"),
+        }
     }
     catalogue.report(&catalogue.db.snapshot()?)?;
     Ok(catalogue.db.close()?)
