@@ -1,7 +1,6 @@
 //! Keeps a catalogue of a directory tree: path, size, time and content hash of every file, with indexes.
 //!
-//! `cargo run --release -p storage-stores --example catalogue -- DIR` walks the tree twice: the first pass fills the
-//! catalogue; the second follows what was changed meanwhile, with a watch looking on.
+//! The tree is walked twice: the second pass follows what was changed meanwhile, with a watch looking on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -13,12 +12,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use storage_core::{Database, Direction, Index, KeyRange, Read, Table, WatchedChange};
+use storage_core::{Database, Direction, Index, KeyRange, Read, Table};
 use storage_mem::MemEngine;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
-/// A file is found by its directory and its name, so that a directory is a range.
+/// Directory and name, so that a directory is a range.
 type Place = (String, String);
 
 #[derive(Serialize, Deserialize)]
@@ -39,23 +38,22 @@ struct Catalogue {
 impl Catalogue {
     fn open(engine: MemEngine) -> Fallible<Self> {
         let db = Database::new(engine)?;
-        let by_extension = Index::on("by_extension", |(_, name): &Place, _: &Entry| extension(name));
+        let by_extension = Index::on("by_extension", extension);
         let by_size = Index::on("by_size", |_: &Place, entry: &Entry| entry.size);
         let by_hash = Index::on("by_hash", |_: &Place, entry: &Entry| entry.sha256.clone());
         let files = Table::define("files").index(&by_extension).index(&by_size).index(&by_hash).open(&db)?;
         Ok(Catalogue { db, files, by_extension, by_size, by_hash })
     }
 
-    /// Follows the tree below `root`, each directory in one transaction. How many records changed.
+    /// Follows the tree below `root`, each directory in one transaction. Known directories may be gone by now.
     fn follow(&self, root: &Path, progress: &ProgressBar) -> Fallible<usize> {
-        // Directories that are known are looked at too, so that one which is gone takes its files along.
         let known = self.files.range(&self.db.snapshot()?, KeyRange::all(), Direction::Forward)?.to_vec()?;
         let known = known.into_iter().map(|((directory, _), _)| directory.into());
         let mut directories: BTreeSet<_> = known.chain([root.to_path_buf()]).collect();
         let mut changed = 0;
         while let Some(directory) = directories.pop_first() {
             progress.set_message(directory.display().to_string());
-            let items = if directory.is_dir() { fs::read_dir(&directory)?.collect() } else { Ok(Vec::new()) };
+            let items = if directory.is_dir() { fs::read_dir(&directory)?.collect() } else { Ok(vec![]) };
             let (below, rest): (Vec<_>, Vec<_>) = items?.into_iter().partition(|item| item.path().is_dir());
             directories.extend(below.iter().filter(|item| !item.path().is_symlink()).map(DirEntry::path));
             changed += self.follow_directory(&directory.to_string_lossy(), &rest, progress)?;
@@ -63,30 +61,23 @@ impl Catalogue {
         Ok(changed)
     }
 
-    fn follow_directory(
-        &self,
-        directory: &str,
-        items: &[DirEntry],
-        progress: &ProgressBar,
-    ) -> Fallible<usize> {
+    fn follow_directory(&self, directory: &str, items: &[DirEntry], bar: &ProgressBar) -> Fallible<usize> {
         let here = KeyRange::within(directory)?;
         let known = self.files.range(&self.db.snapshot()?, here.clone(), Direction::Forward)?.to_vec()?;
         let known: BTreeMap<_, _> = known.into_iter().map(|((_, name), entry)| (name, entry)).collect();
-        let mut found = BTreeSet::new();
-        let mut puts = Vec::new();
+        let (mut found, mut puts) = (BTreeSet::new(), Vec::new());
         for item in items.iter().filter(|item| item.path().is_file()) {
             let (name, about) = (item.file_name().to_string_lossy().into_owned(), item.metadata()?);
             let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
             let (size, modified_ns) = (about.len(), modified.as_nanos() as u64);
-            let same = |entry: &Entry| (entry.size, entry.modified_ns) == (size, modified_ns);
-            if !known.get(&name).is_some_and(|entry| same(entry)) {
+            if known.get(&name).is_none_or(|entry| (entry.size, entry.modified_ns) != (size, modified_ns)) {
                 match hash(&item.path()) {
                     Ok(sha256) => puts.push((name.clone(), Entry { size, modified_ns, sha256 })),
-                    Err(error) => progress.println(format!("{directory}/{name} keeps its entry: {error}")),
+                    Err(error) => bar.suspend(|| eprintln!("{directory}/{name} cannot be read: {error}")),
                 }
             }
             found.insert(name);
-            progress.inc(1);
+            bar.inc(1);
         }
         let done = self.db.transact(|txn| {
             let stored = self.files.range(txn, here.clone(), Direction::Forward)?.to_vec()?;
@@ -109,9 +100,9 @@ impl Catalogue {
         let rs = KeyRange::within("rs")?;
         let rust = self.files.range_by(&self.by_extension, from, rs, Direction::Forward)?.values()?;
         println!("\n{} Rust files, {} bytes", rust.len(), rust.iter().map(|file| file.size).sum::<u64>());
-        println!("\nduplicates");
-        let mut files = self.files.range_by(&self.by_hash, from, KeyRange::all(), Direction::Forward)?;
-        let files = files.to_vec()?;
+        println!("duplicates");
+        let by_hash = &self.by_hash;
+        let files = self.files.range_by(by_hash, from, KeyRange::all(), Direction::Forward)?.to_vec()?;
         let groups = files.chunk_by(|(_, a), (_, b)| a.sha256 == b.sha256);
         for group in groups.filter(|group| group.len() > 1 && group[0].1.size > 0).take(5) {
             let places: Vec<_> = group.iter().map(|(place, _)| show(place)).collect();
@@ -124,28 +115,26 @@ impl Catalogue {
 fn main() -> Fallible<()> {
     let root = fs::canonicalize(std::env::args().nth(1).ok_or("usage: catalogue DIR")?)?;
     let catalogue = Catalogue::open(MemEngine::new())?;
-    let style = ProgressStyle::with_template("{pos} files {elapsed} {wide_msg}")?;
-    let progress = ProgressBar::new_spinner().with_style(style);
-    println!("first pass: {} records changed", catalogue.follow(&root, &progress)?);
+    let progress = ProgressBar::new_spinner();
+    progress.set_style(ProgressStyle::with_template("{pos} files {elapsed} {wide_msg}")?);
+    let changed = catalogue.follow(&root, &progress)?;
+    progress.suspend(|| println!("first pass: {changed} records changed"));
     let watch = catalogue.db.watch(catalogue.files.keyspace(), KeyRange::all())?;
     if io::stdin().is_terminal() {
-        println!("change some files below {}, then press Enter", root.display());
+        progress.suspend(|| println!("change some files below {}, then press Enter", root.display()));
         io::stdin().read_line(&mut String::new())?;
     }
-    println!("second pass: {} records changed", catalogue.follow(&root, &progress)?);
+    let changed = catalogue.follow(&root, &progress)?;
     progress.finish_and_clear();
+    println!("second pass: {changed} records changed");
     while let Some(event) = watch.try_next()? {
-        match event.change {
-            WatchedChange::Put(key) => println!("  watched: put {}", show(&key.unpack()?)),
-            WatchedChange::Delete(key) => println!("  watched: deleted {}", show(&key.unpack()?)),
-            other => println!("  watched: {other:?}"),
-        }
+        println!("  watched: {:?}", event.change);
     }
     catalogue.report(&catalogue.db.snapshot()?)?;
     Ok(catalogue.db.close()?)
 }
 
-fn extension(name: &str) -> String {
+fn extension((_, name): &Place, _: &Entry) -> String {
     Path::new(name).extension().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -244,3 +244,20 @@ impl<V: TableValue> Taken<V> {
         Listing { items: self.items, unreadable: self.unreadable, next }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use storage_core::{Keyspace, Kind};
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_entry_stands_where_its_key_says_and_another_error_ends_the_listing() {
+        let keyspace = Keyspace::new("anything").unwrap();
+        let error = |key: &[u8]| Error::new(Kind::Corrupt, "damaged").at(keyspace, key);
+        assert_eq!(position_of(&error(b"prefix-rest"), 7).unwrap().as_slice(), b"rest");
+        assert_eq!(position_of(&error(b"cut"), 7).unwrap().as_slice(), b"");
+        let other = position_of(&Error::new(Kind::Unavailable, "the disk is gone"), 7);
+        assert!(matches!(other, Err(TaskError::Storage(error)) if error.kind() == Kind::Unavailable));
+    }
+}
