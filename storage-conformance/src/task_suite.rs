@@ -62,6 +62,7 @@ macro_rules! for_each_task_case {
                 case_30_complete_and_fail_have_one_winner
                 case_32_lists_show_only_what_is_pending
                 case_33_indexes_equal_the_records
+                one_of_many_saves_an_id
                 claims_of_many_workers_are_distinct
             }
             executor {

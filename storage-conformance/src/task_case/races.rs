@@ -1,7 +1,6 @@
 //! Many at once: who wins, and what others see meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use storage_core::Engine;
@@ -89,29 +88,22 @@ pub(crate) fn case_32_lists_show_only_what_is_pending<S: Subject>(subject: &S) -
     for number in 0..30 {
         tasks.save_task(task(&format!("t-{number:02}"), AVS))?;
     }
-    let done = AtomicBool::new(false);
-    let results = race(4, |thread| -> Result<()> {
-        if thread > 0 {
-            while !done.load(Ordering::Relaxed) {
-                for scope in [Scope::All, Scope::Avs(AVS)] {
-                    let found = tasks.list_tasks(scope, TaskStatus::Pending, &Paging::all())?;
-                    assert!(found.unreadable.is_empty(), "{:?}", found.unreadable);
-                    assert!(found.items.iter().all(|record| record.status == TaskStatus::Pending));
-                    assert!(
-                        found.items.is_sorted_by_key(|record| (record.created_at, record.id().to_owned()))
-                    );
-                    // One task at a time is away; a list that saw two moments could miss more, or repeat one.
-                    assert!((29..=30).contains(&found.items.len()), "{} of 30 are listed", found.items.len());
-                }
-            }
-            return Ok(());
-        }
-        let worked = (0..300).try_for_each(|_| {
+    let results = race(4, |thread| match thread {
+        0 => (0..300).try_for_each(|_| {
             let claim = tasks.claim_next(Scope::All, LEASE)?.expect("every task is ready");
             tasks.retry_after(&claim, Duration::ZERO, "again").map(drop)
-        });
-        done.store(true, Ordering::Relaxed);
-        worked
+        }),
+        _ => (0..100).try_for_each(|_| {
+            [Scope::All, Scope::Avs(AVS)].into_iter().try_for_each(|scope| {
+                let found = tasks.list_tasks(scope, TaskStatus::Pending, &Paging::all())?;
+                assert!(found.unreadable.is_empty(), "{:?}", found.unreadable);
+                assert!(found.items.iter().all(|record| record.status == TaskStatus::Pending));
+                assert!(found.items.is_sorted_by_key(|record| (record.created_at, record.id().to_owned())));
+                // One task at a time is away; a list that saw two moments could miss more, or repeat one.
+                assert!((29..=30).contains(&found.items.len()), "{} of 30 are listed", found.items.len());
+                Ok(())
+            })
+        }),
     })?;
     results.into_iter().collect()
 }
@@ -150,6 +142,24 @@ fn change<E: Engine>(tasks: &TaskStore<E>, thread: usize, step: usize) -> Result
         // What one thread does to a task, another finds done.
         _ => Ok(()),
     }
+}
+
+pub(crate) fn one_of_many_saves_an_id<S: Subject>(subject: &S) -> Result<()> {
+    let tasks = open(subject)?;
+    for round in 0..20 {
+        let id = format!("t-{round}");
+        let avs = |thread: usize| format!("0xavs{thread}");
+        let results = race(8, |thread| tasks.save_task(task(&id, &avs(thread))))?;
+        let winner = results.iter().position(Result::is_ok).expect("one of them saves it");
+        assert_eq!(tasks.get_task(&id)?.task.avs_address, avs(winner));
+        for lost in
+            results.iter().enumerate().filter(|(thread, _)| *thread != winner).map(|(_, result)| result)
+        {
+            super::assert_refused!(lost, TaskError::AlreadyExists { .. });
+        }
+    }
+    assert_eq!(pending(&tasks, Scope::All)?.len(), 20);
+    Ok(())
 }
 
 pub(crate) fn claims_of_many_workers_are_distinct<S: Subject>(subject: &S) -> Result<()> {
