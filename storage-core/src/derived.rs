@@ -89,11 +89,11 @@ pub(crate) fn replace(
     definition: Option<&Definition>,
     keyspace: Keyspace,
     key: &Key,
-    fresh: Option<Fresh>,
+    mut fresh: Option<Fresh>,
 ) -> Result<Changes> {
     let mut changes = Changes::new();
     if let Some(derive) = definition.and_then(|definition| definition.derive.as_deref()) {
-        replace_entries(scope, derive, keyspace, key, fresh.as_ref(), &mut changes)?;
+        replace_entries(scope, derive, keyspace, key, fresh.as_mut(), &mut changes)?;
     }
     let change = match fresh {
         None => Change::Delete,
@@ -113,7 +113,7 @@ fn replace_entries(
     derive: &Derive,
     keyspace: Keyspace,
     key: &Key,
-    fresh: Option<&Fresh>,
+    mut fresh: Option<&mut Fresh>,
     changes: &mut Changes,
 ) -> Result<()> {
     let mut old = Entries::new();
@@ -125,10 +125,11 @@ fn replace_entries(
             derive(key, stamp, value, memo, &mut old)
         }
     })?;
-    let new = match fresh {
-        None => Entries::new(),
-        Some(Fresh { entries: Some(entries), .. }) => entries.clone(),
-        Some(Fresh { record, .. }) => {
+    let known = fresh.as_mut().and_then(|fresh| fresh.entries.take());
+    let new = match (known, &fresh) {
+        (Some(entries), _) => entries,
+        (None, None) => Entries::new(),
+        (None, Some(Fresh { record, .. })) => {
             let mut entries = Entries::new();
             let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
             let value = unpacked.as_deref().unwrap_or(&record.value);

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::{Index, IndexPart};
 use crate::key::{FromTuple, Key, Template, ToTuple, unpack};
 use crate::keyspace::Keyspace;
+use crate::limits::Limits;
 use crate::options::TransactOptions;
 use crate::range::{Direction, KeyRange};
 use crate::read::{Get, Read};
@@ -247,7 +248,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     ) -> Result<()> {
         let options = options.into();
         if self.inner.indexes.is_empty() {
-            let record = self.encoded(&value, Attributes::new())?;
+            let record = self.encoded(&value, Attributes::new(), db.shared().limits())?;
             if let Some(memo) = record.value.memo() {
                 memo.set(value);
             }
@@ -258,11 +259,14 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     }
 
     /// A value as it is stored, with its stamp, which is not sealed.
-    fn encoded(&self, value: &V, attributes: Attributes) -> Result<Record<Payload>> {
+    ///
+    /// The limit is for what readers get, so it comes before compression.
+    fn encoded(&self, value: &V, attributes: Attributes, limits: &Limits) -> Result<Record<Payload>> {
         // Taken out, since encoding runs the application's code.
         let mut bytes = ENCODED.take();
         bytes.clear();
         self.inner.codec.encode(value, &mut bytes)?;
+        limits.check_value(bytes.len())?;
         let record = self.inner.pack(attributes, &bytes)?;
         bytes.shrink_to(ENCODED_LEN_KEPT);
         ENCODED.set(bytes);
@@ -276,8 +280,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         value: &V,
         attributes: Attributes,
     ) -> Result<Payload> {
-        let record = self.encoded(value, attributes)?;
-        txn.shared().limits().check_value(record.value.len())?;
+        let record = self.encoded(value, attributes, txn.shared().limits())?;
         let payload = record.value.clone();
         let primary = Key::of(key)?;
         let mut entries = Entries::new();
