@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// Runs the harness; its exit code becomes ours.
 pub fn run(arguments: &[OsString]) -> Result<(), Failure> {
-    let call = ["run", "--release", "--package", "storage-conformance", "--bin", "conformance", "--"];
+    let call = ["run", "--release", "--package", "storage-conformance", "--example", "conformance", "--"];
     let mut command = cargo::cargo(&cargo::root(), &call);
     command.args(arguments);
     cargo::run(command)

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the tests of every crate, then the examples in the documentation.
+//! `cargo xtask test`: the tests of every crate, the schedules of the commit pipeline, then the examples in the
+//! documentation.
 //!
 //! nextest runs them where it is installed: it runs the tests of all crates at once and each in a process of
 //! its own, but it cannot run documentation examples, so cargo does that in either case.
@@ -8,11 +9,25 @@ use crate::failure::Failure;
 
 /// Runs every test whose name contains `filter`, or all.
 ///
-/// Both parts run even if the first one fails, so that one run shows every failure.
+/// Every part runs even if one before it fails, so that one run shows every failure. The tests come last: their
+/// closing lines are what a reader looks for.
 pub fn run(filter: Option<&str>) -> Result<(), Failure> {
-    let tests = tests(filter);
     let examples = examples(filter);
-    tests.and(examples)
+    let schedules = schedules(filter);
+    let tests = tests(filter);
+    tests.and(schedules).and(examples)
+}
+
+/// Explores the schedules of the commit pipeline: its locks are shuttle's in a build of their own.
+fn schedules(filter: Option<&str>) -> Result<(), Failure> {
+    let root = cargo::root();
+    let call = ["test", "--package", "storage-conformance", "--test", "shuttle_pipeline"];
+    let mut command = cargo::cargo(&root, &call);
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    command.env("RUSTFLAGS", format!("{flags} --cfg shuttle"));
+    command.env("CARGO_TARGET_DIR", root.join("target/shuttle"));
+    command.args(filter);
+    cargo::run(command)
 }
 
 fn tests(filter: Option<&str>) -> Result<(), Failure> {
