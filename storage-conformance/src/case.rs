@@ -1,12 +1,16 @@
 //! The cases, by theme, and the few words in which they are written.
 
+pub(crate) mod awaiting;
+pub(crate) mod background;
 pub(crate) mod calls;
 pub(crate) mod checksums;
 pub(crate) mod conflicts;
 pub(crate) mod contract;
 pub(crate) mod costs;
 pub(crate) mod damage;
+pub(crate) mod definitions;
 pub(crate) mod durability;
+pub(crate) mod endings;
 pub(crate) mod expiry;
 pub(crate) mod faults;
 pub(crate) mod groups;
@@ -16,15 +20,18 @@ pub(crate) mod keyspaces;
 pub(crate) mod lane;
 pub(crate) mod limits;
 pub(crate) mod logs;
+pub(crate) mod moments;
 pub(crate) mod pages;
 pub(crate) mod people;
 pub(crate) mod points;
 pub(crate) mod ranges;
+pub(crate) mod refusals;
 pub(crate) mod reopen;
 pub(crate) mod sequences;
 pub(crate) mod snapshots;
 pub(crate) mod sweeping;
 pub(crate) mod tables;
+pub(crate) mod tampering;
 pub(crate) mod transactions;
 pub(crate) mod values;
 pub(crate) mod watches;

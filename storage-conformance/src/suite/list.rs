@@ -411,6 +411,46 @@ macro_rules! for_each_case {
                 first_page_costs_the_same_in_a_small_and_a_large_table
                 page_of_a_covering_index_reads_no_record
             }
+            awaiting {
+                record_that_waits_leaves_no_entry_of_a_put_before_it
+                range_delete_behind_a_record_that_waits_takes_the_old_entries
+                record_that_waits_is_in_no_index_of_its_transaction
+                unique_value_of_a_member_that_failed_is_free_to_those_behind_it
+            }
+            definitions {
+                empty_table_that_is_open_keeps_its_definition
+                keyspace_with_expired_records_is_no_table
+                raw_put_in_line_behind_the_opening_of_its_table_is_indexed
+                raw_put_in_line_before_the_opening_of_its_table_is_found_by_it
+                puts_into_a_table_without_indexes_never_conflict
+            }
+            background {
+                commit_during_a_sync_by_hand_is_synced_in_the_background
+                commits_after_a_sync_by_hand_are_synced_in_the_background
+                panic_in_a_background_sweep_ends_neither_sweeps_nor_syncs
+                damaged_expiry_entries_keep_neither_opening_nor_sweeps
+                record_with_a_damaged_stamp_keeps_no_other_from_the_sweep
+                two_sweeps_at_once_tell_each_expiry_once
+                longest_intervals_are_never_due
+                longest_waits_end_with_what_they_wait_for
+            }
+            moments {
+                no_reader_sees_a_lease_ended_and_misses_what_its_holder_did
+                lone_get_finds_a_record_that_is_prolonged_while_it_is_read
+                refusal_by_a_holder_that_has_expired_since_does_not_stand
+                commit_that_asks_for_no_time_tells_none
+            }
+            refusals {
+                limits_raised_in_their_fields_are_those_of_the_largest
+                typed_value_past_the_limit_is_refused_however_well_it_compresses
+                cursor_with_any_character_changed_is_invalid
+                cursor_behind_the_range_that_is_asked_for_leaves_nothing
+            }
+            endings {
+                drop_of_the_last_handle_ends_watches
+                waiting_watch_is_woken_when_the_database_stops
+                range_held_over_a_close_reaches_the_engine_no_more
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening
@@ -448,6 +488,9 @@ macro_rules! for_each_case {
                 other_records_stay_readable_beside_a_flipped_bit
                 appended_and_missing_bytes_are_found
                 value_of_another_record_is_found
+            }
+            tampering needs Checksums {
+                changed_counter_is_corrupt_to_whoever_adds_to_it
             }
         }
     };
