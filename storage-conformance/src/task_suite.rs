@@ -117,7 +117,7 @@ macro_rules! for_each_task_case {
 ///
 /// It takes what [`suite!`](crate::suite!) takes.
 ///
-/// ```ignore
+/// ```text
 /// storage_conformance::task_suite!(|| Ok(MyEngine::new()), lacks: [Reopen, Damage, Checksums]);
 /// ```
 #[macro_export]
