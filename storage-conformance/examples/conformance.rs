@@ -1,6 +1,7 @@
 //! Long runs of the random histories that the tests run short.
 //!
-//! An example, not a binary: so only it, and not the crate that engines test themselves with, depends on engines.
+//! An example, not a binary: so only it, and not the crate that engines test themselves with, depends on
+//! engines.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Engines that are wrong on purpose: what they show is that the cases, the model and the checker can fail.
 //!
-//! Each is an engine that is right, wrapped, with one lie. [`LIARS`] says which case must notice it, and what else.
+//! Each is an engine that is right, wrapped, with one lie. [`LIARS`] says which case must notice it, and what
+//! else.
 
 mod engine;
 mod lie;

@@ -1,7 +1,8 @@
-//! List-append histories on a database: threads that meet on few lists, and a checker that looks for a circle.
+//! List-append histories on a database: threads that meet on few lists, and a checker that looks for a
+//! circle.
 //!
-//! What is planned follows from a seed; who meets whom does not, so a history that fails is saved as it went, and the
-//! file is checked again without the database.
+//! What is planned follows from a seed; who meets whom does not, so a history that fails is saved as it went,
+//! and the file is checked again without the database.
 
 mod lists;
 
@@ -63,8 +64,8 @@ impl Load {
     }
 }
 
-/// Makes `count` histories, each on a fresh subject, and stops at the first that is not strictly serializable.
-/// That one is saved in the directory `failures`, which is made if it is not there.
+/// Makes `count` histories, each on a fresh subject, and stops at the first that is not strictly
+/// serializable. That one is saved in the directory `failures`, which is made if it is not there.
 pub fn run_histories<S: Subject>(
     make: impl Fn() -> S,
     count: u64,
@@ -94,7 +95,8 @@ pub fn recheck(path: &Path) -> io::Result<Result<(), Vec<Anomaly>>> {
 
 /// Makes one history on an empty database. It ends with a read of every list.
 ///
-/// An error is one that no transaction may end with: a conflict, a deadline or a full medium is part of the history.
+/// An error is one that no transaction may end with: a conflict, a deadline or a full medium is part of the
+/// history.
 pub fn run<E: Engine>(database: &Database<E>, load: &Load) -> Result<History> {
     let shared = Shared {
         lists: Lists::new(database, load.form)?,
@@ -287,7 +289,8 @@ impl<E: Engine> Client<'_, '_, E> {
         Ok(())
     }
 
-    /// Notes an attempt. Those of a body that runs again overlap by their stamps, so they count as other clients'.
+    /// Notes an attempt. Those of a body that runs again overlap by their stamps, so they count as other
+    /// clients'.
     fn ended(&mut self, run: u64, began: u64, operations: Vec<Operation>, outcome: Outcome) {
         let process = self.number + run * (self.shared.clients + 1);
         let ended = self.shared.stamp();

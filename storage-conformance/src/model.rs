@@ -1,8 +1,9 @@
 //! Random histories, compared step by step with a plain model.
 //!
-//! The model keeps sorted maps, copies them for every snapshot, and knows no engine. A history is drawn by proptest
-//! from a seed and is data: one that went another way than the model is shrunk, saved as JSON, and replayed from the
-//! file for ever. What a step of it means is said in [`step`], what it may answer in [`answer`].
+//! The model keeps sorted maps, copies them for every snapshot, and knows no engine. A history is drawn by
+//! proptest from a seed and is data: one that went another way than the model is shrunk, saved as JSON, and
+//! replayed from the file for ever. What a step of it means is said in [`step`], what it may answer in
+//! [`answer`].
 
 pub mod answer;
 mod oracle;
@@ -29,8 +30,9 @@ use step::Step;
 /// How often a failing history is tried with something taken out or made smaller.
 const SHRINKS_MAX: u32 = 20_000;
 
-/// Runs `count` histories that follow from `seed`, each on a fresh subject, and stops at the first that goes another
-/// way than the model. That one is shrunk and saved in the directory `failures`, which is made if it is not there.
+/// Runs `count` histories that follow from `seed`, each on a fresh subject, and stops at the first that goes
+/// another way than the model. That one is shrunk and saved in the directory `failures`, which is made if it
+/// is not there.
 pub fn run_histories<S: Subject>(
     make: impl Fn() -> S,
     count: u64,
@@ -43,8 +45,8 @@ pub fn run_histories<S: Subject>(
     Err(Box::new(Failure { saved, ..found }))
 }
 
-/// The number of the first of `count` histories that goes another way than the model, counted from 1; `None` if all
-/// go the same way. Nothing is shrunk or saved.
+/// The number of the first of `count` histories that goes another way than the model, counted from 1; `None`
+/// if all go the same way. Nothing is shrunk or saved.
 pub fn first_divergence<S: Subject>(
     make: impl Fn() -> S,
     count: u64,
@@ -150,15 +152,15 @@ impl Position<'_> {
         if expected == found {
             return Ok(());
         }
-        Err(self.diverged(format!("\n  expected {expected:?}\n  found    {found:?}")))
+        Err(self.diverged(&format!("\n  expected {expected:?}\n  found    {found:?}")))
     }
 
     /// What a call returned that nothing can refuse.
     fn unrefused<T>(&self, result: storage_core::Result<T>) -> Result<T, Divergence> {
-        result.map_err(|error| self.diverged(format!(" was refused: {error:?}")))
+        result.map_err(|error| self.diverged(&format!(" was refused: {error:?}")))
     }
 
-    fn diverged(&self, report: String) -> Divergence {
+    fn diverged(&self, report: &str) -> Divergence {
         let step = self.steps.get(self.step);
         let report = step.map_or_else(|| format!("opening{report}"), |step| format!("{step:?}{report}"));
         Divergence { step: self.step, report }

@@ -72,9 +72,6 @@ fn every_lie_is_found_by_the_model_unless_explained() {
             (Finds::Exempt(reason), true) => wrong.push(format!("{:?} is found, though {reason}", liar.lie)),
             _ => {}
         }
-        if std::env::var("SHOW").is_ok() {
-            eprintln!("{:?} {:?}", liar.lie, found.map(|(n, _)| n));
-        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -34,7 +34,8 @@ fn lying(lie: Lie) -> impl Subject {
 
 /// One history on a fresh engine.
 fn history<S: Subject>(subject: &S, load: Load) -> History {
-    run(&Database::new(subject.open().unwrap()).unwrap(), &load).unwrap()
+    let run = |engine| run(&Database::new(engine)?, &load);
+    subject.open().and_then(run).expect("no transaction ends with an error")
 }
 
 #[test]

@@ -8,7 +8,7 @@ use storage_conformance::plain::PlainStore;
 use storage_conformance::{Erased, Subject};
 use storage_mem::MemEngine;
 
-const HISTORIES: u64 = 400;
+const HISTORIES: u64 = 1_000;
 const SEED: u64 = 1;
 
 fn plain() -> impl Subject {
@@ -28,11 +28,12 @@ fn histories<S: Subject>(make: impl Fn() -> S) {
 
 /// Replays every history that failed once.
 fn regressions<S: Subject>(make: impl Fn() -> S) {
-    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model_regressions")).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model_regressions");
+    let files = fs::read_dir(directory).expect("the directory is part of the crate");
     let mut count = 0;
     for file in files {
-        let path = file.unwrap().path();
-        if let Err(divergence) = replay(&make(), &path).unwrap() {
+        let path = file.expect("the directory can be read").path();
+        if let Err(divergence) = replay(&make(), &path).expect("the file holds a history") {
             panic!("{}: {divergence}", path.display());
         }
         count += 1;

@@ -38,7 +38,7 @@ struct Memory<E: Engine> {
 }
 
 /// How often others get a turn while something can be seen that should not be.
-const TURNS: usize = 20;
+const TURNS: usize = 100;
 
 impl<E: Engine> Lying<E> {
     /// `engine` with a lie.
@@ -169,7 +169,7 @@ impl<E: Engine> Engine for Lying<E> {
             return record::<E>(&self.before()?, keyspace, key);
         }
         let record = self.engine.get(keyspace_of(self.lie, keyspace), &key_of(self.lie, key))?;
-        Ok(record.map(owned).filter(|record| told(self.lie, record)))
+        Ok(record.map(|record| owned(&record)).filter(|record| told(self.lie, record)))
     }
 
     fn snapshot(&self, intent: Intent) -> Result<LyingSnapshot<E>> {
@@ -187,7 +187,9 @@ impl<E: Engine> Engine for Lying<E> {
 
     fn commit(&self, commit: Commit<'_, LyingSnapshot<E>>) -> Result<()> {
         let before = self.state()?;
-        let newest = |keyspace, key: &[u8]| self.engine.get(keyspace, key).map(|found| found.map(owned));
+        let newest = |keyspace, key: &[u8]| {
+            self.engine.get(keyspace, key).map(|found| found.map(|record| owned(&record)))
+        };
         let batch = written(self.lie, commit.batch, newest)?;
         let number = {
             let mut memory = self.memory.lock();

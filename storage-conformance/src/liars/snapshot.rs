@@ -127,7 +127,7 @@ impl<E: Engine> Snapshot for LyingSnapshot<E> {
             Some(Lie::RangeWithoutItsStart) => entries.retain(|(key, _)| key != range.start()),
             Some(Lie::MirroredBounds) if reverse => entries.retain(|(key, _)| key != range.start()),
             Some(Lie::OpenRangeStopsAt255) if range.end().is_none() => {
-                entries.retain(|(key, _)| key[0] < 255)
+                entries.retain(|(key, _)| key[0] < 255);
             }
             Some(Lie::RepeatsAtPages) => {
                 let pages = entries.chunks(PAGE_LEN);
@@ -202,7 +202,7 @@ pub(super) fn record<E: Engine>(
     keyspace: Keyspace,
     key: &[u8],
 ) -> Result<Option<Record<Payload>>> {
-    Ok(state.lock().get(keyspace, key)?.map(owned))
+    Ok(state.lock().get(keyspace, key)?.map(|record| owned(&record)))
 }
 
 /// The records of a range in a state.
@@ -224,6 +224,6 @@ pub(super) fn records<E: Engine>(
 }
 
 /// A record that outlives what it was read from.
-pub(super) fn owned<V: AsRef<[u8]>>(record: Record<V>) -> Record<Payload> {
+pub(super) fn owned<V: AsRef<[u8]>>(record: &Record<V>) -> Record<Payload> {
     Record { stamp: record.stamp, value: Payload::new(record.value.as_ref()) }
 }

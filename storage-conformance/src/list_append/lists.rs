@@ -12,7 +12,8 @@ use storage_core::{
 pub enum Form {
     /// A list is one record, which an append reads and writes.
     Whole,
-    /// An element is a record behind the last one, which an append finds by a range: new elements are phantoms.
+    /// An element is a record behind the last one, which an append finds by a range: new elements are
+    /// phantoms.
     Elements,
     /// An element is a record under a number that the commit draws: an append reads nothing.
     Numbered,

@@ -106,8 +106,8 @@ impl Oracle {
         Ok(numbers)
     }
 
-    /// A transaction that commits writes takes place after all that others did while it ran. One that writes nothing
-    /// takes place before, and so did the only run of a body that fails.
+    /// A transaction that commits writes takes place after all that others did while it ran. One that writes
+    /// nothing takes place before, and so did the only run of a body that fails.
     fn transact(&mut self, body: &[Action], end: End, began: Option<u64>) -> Answer {
         let before = Ground::at(&self.newest, self.now);
         let mut run = Run::of(body, Ground { began: began.unwrap_or(self.now), ..before });

@@ -58,8 +58,8 @@ pub(super) struct Committed {
 
 /// What a transaction reads from, besides itself: a state at a time, and the time at which it began.
 ///
-/// The two times differ where the clock moved while it ran: what it read of others must still hold when it commits,
-/// while its own records are as it knew them.
+/// The two times differ where the clock moved while it ran: what it read of others must still hold when it
+/// commits, while its own records are as it knew them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ground<'a> {
     pub(super) state: &'a State,
@@ -98,7 +98,8 @@ impl Pending {
         }
     }
 
-    /// The records of a range as the transaction sees them, in order. Those that wait for the commit are not shown.
+    /// The records of a range as the transaction sees them, in order. Those that wait for the commit are not
+    /// shown.
     pub(super) fn range(
         &self,
         ground: Ground<'_>,

@@ -18,8 +18,11 @@ pub(super) const VALUE_LEN_MAX: usize = 100;
 /// What the clock shows when a history begins. Expiries are drawn from here on.
 pub(super) const CLOCK_START: u64 = 1_000;
 
-/// How far from the beginning records expire: as far as the clocks of most histories come.
-const EXPIRY_SPAN: u64 = 100;
+/// Expiries and the clock go by steps, mostly, so that time often stands exactly at an expiry.
+const CLOCK_STEP: u64 = 10;
+
+/// How many steps after the beginning records expire at the latest: as far as the clocks of most histories come.
+const EXPIRY_STEPS: u64 = 8;
 
 /// The most steps of a history: enough that snapshots, expiry and reopening meet.
 const STEPS_MAX: usize = 40;
@@ -42,8 +45,8 @@ fn step() -> BoxedStrategy<Step> {
         3 => Just(Step::Hold),
         8 => (0..4_usize, look()).prop_map(|(snapshot, look)| Step::LookBack { snapshot, look }),
         1 => (0..4_usize).prop_map(|snapshot| Step::Release { snapshot }),
-        4 => (0..EXPIRY_SPAN / 4).prop_map(Step::ClockForward),
-        1 => (0..EXPIRY_SPAN / 2).prop_map(Step::ClockBack),
+        6 => steps().prop_map(Step::ClockForward),
+        1 => steps().prop_map(Step::ClockBack),
         3 => option::weighted(0.3, 0..4_usize).prop_map(|limit| Step::Sweep { limit }),
         1 => Just(Step::Sync),
         2 => Just(Step::Reopen),
@@ -54,7 +57,7 @@ fn step() -> BoxedStrategy<Step> {
 fn action() -> BoxedStrategy<Action> {
     let numbered = (keyspace(), name(), 0..4_u32, value(), beside());
     let number = (keyspace(), name(), 0..4_u64, 0..4_u32, beside());
-    let meanwhile = (prop_oneof![4 => Just(0), 1 => 0..EXPIRY_SPAN / 4], vec(write(), 0..4));
+    let meanwhile = (prop_oneof![2 => Just(0), 1 => steps()], vec(write(), 0..4));
     prop_oneof![
         14 => look().prop_map(Action::Look),
         22 => write().prop_map(Action::Write),
@@ -185,10 +188,15 @@ fn value() -> BoxedStrategy<Bytes> {
 }
 
 fn beside() -> BoxedStrategy<Beside> {
-    let soon = CLOCK_START..CLOCK_START + EXPIRY_SPAN;
+    let soon = (0..=EXPIRY_STEPS).prop_map(|steps| CLOCK_START + CLOCK_STEP * steps);
     let expires_at = prop_oneof![12 => Just(None), 8 => soon.prop_map(Some), 1 => Just(Some(u64::MAX))];
     let user_byte = prop_oneof![3 => Just(0), 1 => any::<u8>()];
     (expires_at, user_byte).prop_map(|(expires_at, user_byte)| Beside { expires_at, user_byte }).boxed()
+}
+
+/// By how much the clock moves.
+fn steps() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => (0..3_u64).prop_map(|steps| CLOCK_STEP * steps), 1 => 0..2 * CLOCK_STEP]
 }
 
 fn delta() -> impl Strategy<Value = i64> {
@@ -205,11 +213,12 @@ fn span() -> BoxedStrategy<Span> {
         (Limit::With(a) | Limit::Without(a), Limit::With(b) | Limit::Without(b)) if a > b => (other, one),
         _ => (one, other),
     });
+    let prefix = vec(select(vec![b'a', b'b', 0, 0xff, 0x02]), 0..3);
     let bounds = prop_oneof![
         40 => Just(Bounds::All),
         60 => in_order.prop_map(|(first, last)| Bounds::Between(first, last)),
         6 => (limit(), limit()).prop_map(|(first, last)| Bounds::Between(first, last)),
-        30 => vec(select(vec![b'a', b'b', 0, 0xff, 0x02]), 0..3).prop_map(|prefix| Bounds::Prefix(Bytes(prefix))),
+        30 => prefix.prop_map(|prefix| Bounds::Prefix(Bytes(prefix))),
         1 => Just(Bounds::Between(Limit::None, over)),
     ];
     (keyspace(), bounds).prop_map(|(keyspace, bounds)| Span { keyspace, bounds }).boxed()
@@ -219,7 +228,11 @@ fn limit() -> impl Strategy<Value = Limit> {
     // Mostly the shortest keys, of which there are most records.
     let near =
         || prop_oneof![2 => select(vec![b'a', b'b', 0, 0xff]).prop_map(|byte| Bytes(vec![byte])), 1 => key()];
-    prop_oneof![1 => Just(Limit::None), 3 => near().prop_map(Limit::With), 3 => near().prop_map(Limit::Without)]
+    prop_oneof![
+        1 => Just(Limit::None),
+        3 => near().prop_map(Limit::With),
+        3 => near().prop_map(Limit::Without),
+    ]
 }
 
 fn order() -> impl Strategy<Value = Order> {

@@ -320,7 +320,8 @@ impl<E: Engine> Run<'_, '_, E> {
     }
 }
 
-/// Reads a range as far as it is asked for. What is `Invalid` concerns one record, and the range goes on behind it.
+/// Reads a range as far as it is asked for. What is `Invalid` concerns one record, and the range goes on
+/// behind it.
 fn listed<S: engine::Snapshot>(
     mut range: Range<'_, S>,
     values: Values,

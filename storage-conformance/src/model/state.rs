@@ -155,7 +155,8 @@ fn past_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The records of a range as a reader sees them: `seen` are all keys with what is to be seen of each, in order.
+/// The records of a range as a reader sees them: `seen` are all keys with what is to be seen of each, in
+/// order.
 pub(super) fn listed(
     seen: Vec<(Vec<u8>, Result<Entry, Refusal>)>,
     order: Order,

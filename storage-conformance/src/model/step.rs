@@ -1,8 +1,8 @@
 //! The steps of a history, as they are drawn, saved and replayed.
 //!
-//! A step says everything about itself, so that a saved history means the same for ever. Steps that name something
-//! which may not be there (a held snapshot, a drawn number) count modulo what is there, so that any part of a history
-//! is a history: shrinking may take out whatever it likes.
+//! A step says everything about itself, so that a saved history means the same for ever. Steps that name
+//! something which may not be there (a held snapshot, a drawn number) count modulo what is there, so that any
+//! part of a history is a history: shrinking may take out whatever it likes.
 
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,8 @@ pub enum Action {
         /// What is kept beside it.
         beside: Beside,
     },
-    /// Puts a record whose key is a name and a number, and whose value is, in digits, one that the commit draws.
+    /// Puts a record whose key is a name and a number, and whose value is, in digits, one that the commit
+    /// draws.
     PutNumber {
         /// The keyspace.
         keyspace: u8,
