@@ -36,12 +36,17 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
 
 fn step() -> BoxedStrategy<Step> {
     let transact = (vec(action(), 0..=ACTIONS_MAX), end(), level());
+    let overtaken = (overtaken(), level()).prop_map(|(body, durability)| {
+        let end = End::Commit;
+        Step::Transact { body, end, durability }
+    });
     prop_oneof![
         12 => (put(), level()).prop_map(|(put, durability)| Step::Put { put, durability }),
         4 => place().prop_map(Step::Delete),
         3 => span().prop_map(Step::DeleteRange),
         12 => look().prop_map(Step::Look),
         20 => transact.prop_map(|(body, end, durability)| Step::Transact { body, end, durability }),
+        8 => overtaken,
         3 => Just(Step::Hold),
         8 => (0..4_usize, look()).prop_map(|(snapshot, look)| Step::LookBack { snapshot, look }),
         1 => (0..4_usize).prop_map(|snapshot| Step::Release { snapshot }),
@@ -57,7 +62,6 @@ fn step() -> BoxedStrategy<Step> {
 fn action() -> BoxedStrategy<Action> {
     let numbered = (keyspace(), name(), 0..4_u32, value(), beside());
     let number = (keyspace(), name(), 0..4_u64, 0..4_u32, beside());
-    let meanwhile = (prop_oneof![2 => Just(0), 1 => steps()], vec(write(), 0..4));
     prop_oneof![
         14 => look().prop_map(Action::Look),
         22 => write().prop_map(Action::Write),
@@ -69,9 +73,25 @@ fn action() -> BoxedStrategy<Action> {
             Action::PutNumber { keyspace, name, number, ticket, beside }
         }),
         1 => Just(Action::Trespass),
-        4 => meanwhile.prop_map(|(advance, writes)| Action::Meanwhile { advance, writes }),
+        4 => meanwhile(),
     ]
     .boxed()
+}
+
+/// A body that is overtaken between what it reads and what it writes.
+fn overtaken() -> impl Strategy<Value = Vec<Action>> {
+    let reads = vec(look().prop_map(Action::Look), 1..4);
+    let writes = vec(write().prop_map(Action::Write), 1..3);
+    (reads, meanwhile(), writes).prop_map(|(mut body, meanwhile, writes)| {
+        body.push(meanwhile);
+        body.extend(writes);
+        body
+    })
+}
+
+fn meanwhile() -> impl Strategy<Value = Action> {
+    let advance = prop_oneof![1 => Just(0), 1 => steps()];
+    (advance, vec(write(), 0..4)).prop_map(|(advance, writes)| Action::Meanwhile { advance, writes })
 }
 
 fn write() -> BoxedStrategy<Write> {
@@ -143,7 +163,7 @@ fn keyspace() -> impl Strategy<Value = u8> {
 
 /// Few keys that sort next to one another, long ones that differ at the end, and those of numbered records.
 fn key() -> BoxedStrategy<Bytes> {
-    let byte = || select(vec![b'a', b'b', 0, 0xff]);
+    let byte = || select(vec![b'a', b'a', b'b', 0, 0xff]);
     let long = (select(vec![31, 32, 33, 300, KEY_LEN_MAX - 1]), byte()).prop_map(|(len, last)| {
         let mut key = vec![b'a'; len];
         key.push(last);
@@ -151,8 +171,8 @@ fn key() -> BoxedStrategy<Bytes> {
     });
     let numbered = (name(), 0..4_u64).prop_map(|(name, number)| packed(name, number));
     prop_oneof![
-        6 => byte().prop_map(|byte| vec![byte]),
-        5 => vec(byte(), 2),
+        9 => byte().prop_map(|byte| vec![byte]),
+        4 => vec(byte(), 2),
         1 => vec(byte(), 3..=4),
         1 => select(vec![b'n', b'm']).prop_map(|key| vec![key]),
         1 => long,
