@@ -371,7 +371,7 @@ mod tests {
     fn everyone_who_runs_has_every_round() {
         let scratch = tempfile::tempdir().unwrap();
         let measured = measure(&group("range-10"), SHORT, 1, scratch.path(), &|_| ()).unwrap();
-        assert_eq!(measured.len(), 2);
+        assert_eq!(measured.len(), 3);
         for contestant in measured {
             if contestant.id.engine == "bare-dashmap" {
                 assert!(contestant.not_run.is_some() && contestant.round_ns.is_empty());
@@ -381,7 +381,9 @@ mod tests {
                     contestant.round_ns.len() >= ROUNDS_MIN && contestant.round_ns.iter().all(|&ns| ns > 0.0)
                 );
                 assert!(!contestant.latencies.is_empty());
-                assert_eq!(contestant.allocations_per_op.map(|count| count < 1.0), Some(true));
+                // A range of ours pins a snapshot; the bare map's walks in place.
+                let allocations_max = if contestant.id.engine == "mem" { 20.0 } else { 1.0 };
+                assert!(contestant.allocations_per_op.is_some_and(|count| count < allocations_max));
                 assert_eq!((contestant.fsyncs_per_op, contestant.disk_bytes), (None, None));
             }
         }
