@@ -21,7 +21,8 @@ pub(super) const CLOCK_START: u64 = 1_000;
 /// Expiries and the clock go by steps, mostly, so that time often stands exactly at an expiry.
 const CLOCK_STEP: u64 = 10;
 
-/// How many steps after the beginning records expire at the latest: as far as the clocks of most histories come.
+/// How many steps after the beginning records expire at the latest: as far as the clocks of most histories
+/// come.
 const EXPIRY_STEPS: u64 = 8;
 
 /// The most steps of a history: enough that snapshots, expiry and reopening meet.
