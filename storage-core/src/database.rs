@@ -252,10 +252,12 @@ impl<E: Engine> Database<E> {
     }
 
     /// A stable view of everything committed now.
+    ///
+    /// Where records expire and others commit without a pause it waits for its turn: `Busy` after ten seconds.
     pub fn snapshot(&self) -> Result<Snapshot<E>> {
         self.0.check_open()?;
         let version = self.0.pipeline.labels.published();
-        let moment = self.0.moment(Intent::Read)?;
+        let moment = self.0.moment(Intent::Read, Deadline::After(TransactOptions::new().deadline))?;
         Ok(Snapshot::new(Arc::clone(&self.0), moment, version))
     }
 
@@ -461,9 +463,12 @@ impl<E: Engine> Shared<E> {
 
     /// Keeps the definition of a table. The caller holds the exclusive lane and has checked it.
     pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) {
-        self.definitions.get_or_init(keyspace, || definition);
-        self.tables.get_or_init(keyspace, || ());
-        self.tables_opened.fetch_add(1, Ordering::SeqCst);
+        // Opening it again changes nothing for anyone.
+        if self.definitions.get(keyspace).is_none() {
+            self.definitions.get_or_init(keyspace, || definition);
+            self.tables.get_or_init(keyspace, || ());
+            self.tables_opened.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// Whether records of a keyspace are written without anything derived from them.

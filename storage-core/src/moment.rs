@@ -2,13 +2,14 @@
 //!
 //! What has expired must fit what was committed: a view in which a record has ended, but which lacks a commit made
 //! while it had not, is of no moment that ever was. So the time counts only if nothing was published between pinning
-//! the snapshot and reading the time, which stands still while a commit that rests on it is on its way. Where no record ever expires, the clock need not be read at all.
+//! the snapshot and reading the time, which stands still while a commit that rests on it is on its way. Where no
+//! record ever expires, the clock need not be read at all.
 
 use crate::clock::Timestamp;
 use crate::database::Shared;
 use crate::engine::{Engine, Intent};
 use crate::error::Result;
-use crate::options::{Deadline, TransactOptions};
+use crate::options::Deadline;
 
 /// After so many moments that a commit came between, the next is taken with commits shut out.
 const TRIES_MAX: usize = 16;
@@ -22,7 +23,7 @@ pub(crate) struct Moment<S> {
 
 impl<E: Engine> Shared<E> {
     /// The state now. The caller has registered its label, or read the published version, before.
-    pub(crate) fn moment(&self, intent: Intent) -> Result<Moment<E::Snapshot>> {
+    pub(crate) fn moment(&self, intent: Intent, deadline: Deadline) -> Result<Moment<E::Snapshot>> {
         for _ in 0..TRIES_MAX {
             let published = self.pipeline.labels.published();
             let snapshot = self.engine().snapshot(intent)?;
@@ -35,7 +36,7 @@ impl<E: Engine> Shared<E> {
                 return Ok(Moment { snapshot, now: Some(now) });
             }
         }
-        let _lane = self.pipeline.exclusive_lane(Deadline::After(TransactOptions::new().deadline))?;
+        let _lane = self.pipeline.exclusive_lane(deadline)?;
         let snapshot = self.engine().snapshot(intent)?;
         Ok(Moment { snapshot, now: Some(self.now()) })
     }

@@ -77,7 +77,7 @@ fn attempt<E: Engine, T, X: BodyError>(
     shared.check_open()?;
     let intent = if lane.is_some() { Intent::Exclusive } else { Intent::Transact };
     let label = Label::register(shared);
-    let mut transaction = Transaction::begin(shared, label, shared.moment(intent)?, cause);
+    let mut transaction = Transaction::begin(shared, label, shared.moment(intent, deadline)?, cause);
     let value = body(&mut transaction)?;
     drop(inside);
     let (member, snapshot) = match transaction.end(options.durability) {

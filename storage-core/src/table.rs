@@ -268,6 +268,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         self.inner.codec.encode(value, &mut bytes)?;
         limits.check_value(bytes.len())?;
         let record = self.inner.pack(attributes, &bytes)?;
+        bytes.clear();
         bytes.shrink_to(ENCODED_LEN_KEPT);
         ENCODED.set(bytes);
         Ok(record)

@@ -184,7 +184,7 @@ impl Watches {
     /// Ends every watch, those still to come included. The first reason stays.
     pub(crate) fn end(&self, ended: Ended) {
         let mut list = self.list.lock();
-        list.ended.get_or_insert(ended);
+        let ended = *list.ended.get_or_insert(ended);
         for watch in list.watches.drain(..).filter_map(|watch| watch.upgrade()) {
             watch.state.lock().ended = Some(ended);
             watch.changed.notify_all();

@@ -15,6 +15,14 @@ pub(crate) struct Standstill(AtomicU64);
 const RUNNING: u64 = 0;
 const BEGINNING: u64 = 1;
 
+struct EndOnUnwind<'a>(&'a Standstill);
+
+impl Drop for EndOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl Standstill {
     pub(crate) fn new() -> Self {
         Standstill(AtomicU64::new(RUNNING))
@@ -23,7 +31,10 @@ impl Standstill {
     /// Stops time at what `clock` shows. Only the leader does, one at a time.
     pub(crate) fn begin(&self, clock: impl FnOnce() -> Timestamp) -> Timestamp {
         self.0.store(BEGINNING, Ordering::SeqCst);
+        // The clock is the application's: if it panics, time must not be left beginning to stand still.
+        let unwinding = EndOnUnwind(self);
         let time = clock();
+        std::mem::forget(unwinding);
         self.0.store(time.as_nanos().max(BEGINNING + 1), Ordering::SeqCst);
         time
     }

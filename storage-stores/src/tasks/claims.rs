@@ -219,7 +219,7 @@ impl<E: Engine> TaskStore<E> {
             return Err(invalid_transition(&record, to));
         }
         // A task that was removed and saved anew may be in the same attempt.
-        if record.attempts != claim.attempt() || record.created_at != claim.record.created_at {
+        if record.attempts != claim.attempt() || record.incarnation != claim.record.incarnation {
             let (expected, found) = (claim.attempt(), record.attempts);
             return Err(TaskError::Conflict { id: claim.id().to_owned(), expected, found });
         }
@@ -299,7 +299,7 @@ impl<E: Engine> TaskStore<E> {
 }
 
 /// `InvalidArgument` for a lease that is over before it begins.
-fn check_lease(lease: Duration) -> Result<()> {
+pub(super) fn check_lease(lease: Duration) -> Result<()> {
     match lease.is_zero() {
         false => Ok(()),
         true => Err(TaskError::InvalidArgument("a lease must be longer than nothing".into())),

@@ -8,7 +8,7 @@ use storage_core::{Attributes, Database, Durability, Engine, Table, Timestamp, T
 
 use super::access::Access;
 use super::deployments::Deployment;
-use super::error::{Entity, Result, check_id};
+use super::error::{Entity, Result, TaskError, check_id};
 use super::inflight::InflightTask;
 use super::performers::PerformerState;
 
@@ -103,6 +103,9 @@ impl<E: Engine> ExecutorStore<E> {
 
     fn mark(&self, txn: &mut Transaction<'_, E>, id: &str) -> Result<()> {
         let now = txn.now();
+        if self.processed_ttl.is_some_and(|ttl| ttl.is_zero()) {
+            return Err(TaskError::InvalidArgument("markers must be kept longer than nothing".into()));
+        }
         let attributes = match self.processed_ttl {
             None => Attributes::new(),
             Some(ttl) => Attributes::new().expires_at(now.after(ttl)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage_core::{Direction, Engine, Kind, Timestamp, Transaction};
+use storage_core::{Direction, Engine, Kind, Snapshot, Timestamp, Transaction};
 
 use super::error::{Result, TaskError};
 use super::indexes::{State, until};
@@ -32,9 +32,12 @@ impl<E: Engine> TaskStore<E> {
     /// It takes no task from a worker whose lease runs: claim what it returns. The failing goes in transactions of
     /// limited size, each of which looks at its tasks again and leaves alone what has changed since.
     pub fn recover(&self, scope: Scope<'_>) -> Result<Recovered> {
-        let waiting = self.list_tasks(scope, TaskStatus::Pending, &Paging::all())?;
-        let abandoned = self.list_abandoned(scope)?;
-        let now = self.access.db.now();
+        // One moment for both, so that a task between them is in one and only one.
+        let snapshot = self.access.db.snapshot()?;
+        let now = snapshot.now();
+        let waiting = self.list_pending_in(&snapshot, scope, &Paging::all())?;
+        let abandoned = self.list_abandoned(&snapshot, scope)?;
+        drop(snapshot);
         let found = waiting.items.into_iter().chain(abandoned.items);
         let (hopeless, ready): (Vec<_>, Vec<_>) =
             found.partition(|record| self.hopeless(record, now).is_some());
@@ -47,11 +50,10 @@ impl<E: Engine> TaskStore<E> {
     }
 
     /// The tasks in processing whose lease has run out, by its end.
-    fn list_abandoned(&self, scope: Scope<'_>) -> Result<Listing<TaskRecord>> {
+    fn list_abandoned(&self, snapshot: &Snapshot<E>, scope: Scope<'_>) -> Result<Listing<TaskRecord>> {
         let avs = scope.avs();
-        let snapshot = self.access.db.snapshot()?;
         let due = until(avs.as_deref(), State::Processing, snapshot.now())?;
-        let read = |_| self.tasks.range_by(&self.indexes.by_state, &snapshot, due, Direction::Forward);
+        let read = |_| self.tasks.range_by(&self.indexes.by_state, snapshot, due, Direction::Forward);
         let part = Part::read(&(avs.as_deref(), State::Processing as u8), None, read)?;
         list("tasks:abandoned", vec![part], &Paging::all())
     }

@@ -11,7 +11,7 @@ use storage_core::{
 
 use super::access::Access;
 use super::blocks::BlockRecord;
-use super::claims::RetryPolicy;
+use super::claims::{RetryPolicy, check_lease};
 use super::configs::{AvsConfig, OperatorSetConfig};
 use super::error::{Entity, Result, TaskError, check_id};
 use super::indexes::{Indexes, State, normalized};
@@ -184,6 +184,7 @@ impl<E: Engine> TaskStore<E> {
             let now = txn.now();
             let changed = match to {
                 TaskStatus::Processing => {
+                    check_lease(self.lease)?;
                     check_due(&record, now)?;
                     record.claimed(now, self.lease)
                 }
@@ -225,11 +226,20 @@ impl<E: Engine> TaskStore<E> {
     }
 
     fn list_pending(&self, scope: Scope<'_>, paging: &Paging) -> Result<Listing<TaskRecord>> {
-        let snapshot = self.access.db.snapshot()?;
+        self.list_pending_in(&self.access.db.snapshot()?, scope, paging)
+    }
+
+    /// The pending tasks of a snapshot.
+    pub(super) fn list_pending_in(
+        &self,
+        snapshot: &Snapshot<E>,
+        scope: Scope<'_>,
+        paging: &Paging,
+    ) -> Result<Listing<TaskRecord>> {
         let Some(avs) = scope.avs() else {
             let (name, index) = ("tasks:pending", &self.indexes.pending);
             let behind = paging.behind(name)?;
-            let read = |range| self.tasks.range_by(index, &snapshot, range, Direction::Forward);
+            let read = |range| self.tasks.range_by(index, snapshot, range, Direction::Forward);
             return list(
                 name,
                 vec![Part::read(&false, behind, read)?, Part::read(&true, behind, read)?],
@@ -239,7 +249,7 @@ impl<E: Engine> TaskStore<E> {
         let name = format!("tasks:pending:{avs}");
         let behind = paging.behind(&name)?;
         let read =
-            |range| self.tasks.range_by(&self.indexes.pending_by_avs, &snapshot, range, Direction::Forward);
+            |range| self.tasks.range_by(&self.indexes.pending_by_avs, snapshot, range, Direction::Forward);
         let parts =
             vec![Part::read(&(&*avs, false), behind, read)?, Part::read(&(&*avs, true), behind, read)?];
         list(&name, parts, paging)

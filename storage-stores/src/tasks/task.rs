@@ -1,6 +1,7 @@
 //! A task, its record, and the graph of its status.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -109,6 +110,8 @@ pub struct TaskRecord {
     pub created_at: Timestamp,
     /// When it was last changed; never before `created_at`.
     pub updated_at: Timestamp,
+    /// Tells it from other tasks that were saved under the same id before or after it.
+    pub incarnation: u64,
     /// How often it was given to a worker.
     pub attempts: u32,
     /// While it is processing: until when its worker has it. After that it can be claimed again.
@@ -129,6 +132,7 @@ impl TaskRecord {
             status: TaskStatus::Pending,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            incarnation: RandomState::new().build_hasher().finish(),
             attempts: 0,
             lease_until: None,
             not_before: None,
