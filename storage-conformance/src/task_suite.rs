@@ -81,6 +81,8 @@ macro_rules! for_each_task_case {
             claims {
                 claim_takes_what_was_ready_first
                 claim_keeps_to_its_service
+                claim_of_a_task_that_was_saved_anew_is_stale
+                lease_of_no_time_is_refused
                 lease_that_ran_out_is_claimed_again
                 heartbeat_keeps_a_claim
                 late_worker_changes_nothing

@@ -314,3 +314,28 @@ pub(crate) fn completed_task_can_be_removed_at_once<S: Subject>(subject: &S) -> 
     assert_eq!(tasks.count_tasks(Scope::All)?, Default::default());
     Ok(())
 }
+
+pub(crate) fn claim_of_a_task_that_was_saved_anew_is_stale<S: Subject>(subject: &S) -> Result<()> {
+    let (tasks, _clock) = timed(subject)?;
+    tasks.save_task(task("a", AVS))?;
+    let stale = next(&tasks)?;
+    tasks.delete_task("a")?;
+    // At the same time and in the same attempt, as with a clock that stands still.
+    tasks.save_task(task("a", AVS))?;
+    let claim = next(&tasks)?;
+    assert_eq!(stale.attempt(), claim.attempt());
+    assert!(matches!(tasks.complete(&stale), Err(TaskError::Conflict { .. })));
+    assert!(matches!(tasks.extend_lease(&stale, LEASE), Err(TaskError::Conflict { .. })));
+    assert_eq!(tasks.complete(&claim)?.status, Completed);
+    Ok(())
+}
+
+pub(crate) fn lease_of_no_time_is_refused<S: Subject>(subject: &S) -> Result<()> {
+    let (tasks, _clock) = timed(subject)?;
+    let tasks = tasks.with_lease(Duration::ZERO);
+    tasks.save_task(task("a", AVS))?;
+    assert!(matches!(tasks.update_task_status("a", Processing), Err(TaskError::InvalidArgument(_))));
+    assert!(matches!(tasks.claim_task("a", Duration::ZERO), Err(TaskError::InvalidArgument(_))));
+    assert_eq!(tasks.get_task("a")?.status, Pending);
+    Ok(())
+}
