@@ -166,7 +166,7 @@ fn sweep_entry<E: Engine>(txn: &mut Transaction<'_, E>, entry: &[u8]) -> Result<
     if txn.shared().definition(due.keyspace).is_err() {
         return Ok(Found::NotOpen);
     }
-    let stored = txn.look_stored(due.keyspace, &due.key)?;
+    let stored = txn.stored(due.keyspace, &due.key)?;
     let ended = stored.is_some_and(|record| record.stamp.expires_at() == Some(due.at));
     if ended {
         txn.delete(due.keyspace, &due.key)?;

@@ -406,7 +406,11 @@ impl<'db, E: Engine> Transaction<'db, E> {
     }
 
     /// The stored record of a key, expired or not. It is a read, whatever it finds.
-    fn stored(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<EngineValue<'_, E>>>> {
+    pub(crate) fn stored(
+        &self,
+        keyspace: Keyspace,
+        key: &[u8],
+    ) -> Result<Option<Record<EngineValue<'_, E>>>> {
         self.reads.note_key(keyspace, key);
         let record = self.snapshot.get(keyspace, key)?;
         if let Some(record) = &record {
@@ -451,15 +455,6 @@ impl<'db, E: Engine> Transaction<'db, E> {
             Fresh { record: Record { stamp: Stamp::new(), value: Payload::new(value) }, entries: None };
         let changes = replace(self, None, keyspace, &key, Some(fresh))?;
         self.apply(changes)
-    }
-
-    /// Looks at the stored record of a key, expired or not.
-    pub(crate) fn look_stored(
-        &self,
-        keyspace: Keyspace,
-        key: &[u8],
-    ) -> Result<Option<Record<EngineValue<'_, E>>>> {
-        self.stored(keyspace, key)
     }
 
     pub(crate) fn end(self, durability: Durability) -> Ended<E::Snapshot> {
