@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use storage_core::engine::{Commit, Intent};
-use storage_core::{Batch, Capabilities, Durability, Engine, Keyspace, Record, Result, Survives};
+use storage_core::{
+    Batch, Capabilities, Decoded, Durability, Engine, Keyspace, Record, Result, Stamp, Survives,
+};
 
 /// An engine that asks a [`Script`] before each call that it passes on.
 pub struct Scripted<E> {
@@ -128,6 +130,10 @@ impl<E: Engine> Engine for Scripted<E> {
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<E::Owned>>> {
         self.engine.get(keyspace, key)
+    }
+
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
+        self.engine.kept(keyspace, key)
     }
 
     fn snapshot(&self, intent: Intent) -> Result<E::Snapshot> {

@@ -322,6 +322,7 @@ macro_rules! for_each_case {
                 engine_applies_range_deletes_before_writes
                 engine_returns_stamps_unchanged
                 engine_get_sees_every_commit_that_returned
+                engine_keeps_decoded_values_of_the_newest_record_alone
                 engine_snapshots_of_every_intent_are_pinned
                 engine_commits_on_the_snapshot_that_was_read
                 engine_commits_an_empty_batch
