@@ -7,7 +7,7 @@ use storage_core::{Capabilities, Engine, Keyspace, Record, Result, Survives};
 use uuid::Uuid;
 
 use crate::commit::apply;
-use crate::newest::{Manner, Newest};
+use crate::newest::{File, Manner, Newest};
 use crate::options::{RedbOptions, Settings};
 use crate::snapshot::RedbSnapshot;
 use crate::stored::{RedbOwned, owned};
@@ -37,7 +37,8 @@ impl RedbEngine {
         RedbEngine::assemble(disk::open(&settings)?, settings)
     }
 
-    fn assemble(file: crate::newest::File, settings: Settings) -> Result<Self> {
+    /// The engine on what redb opened, whatever backend it stands on.
+    pub(crate) fn assemble(file: File, settings: Settings) -> Result<Self> {
         let (newest, store) = header::open(file, &settings)?;
         Ok(RedbEngine { newest, store, settings })
     }

@@ -35,6 +35,13 @@ pub(crate) fn commit(cause: CommitError) -> Error {
     }
 }
 
+/// The error of a check that found damage and repaired it, from an older state where that was all there was.
+#[cold]
+pub(crate) fn repaired() -> Error {
+    let message = "the file was damaged and is repaired: the newest commits may be gone, so open it again";
+    Error::new(Kind::Corrupt, message).in_engine(NAME).during("check")
+}
+
 fn classify(cause: &redb::Error) -> (Kind, &'static str) {
     use redb::Error as Cause;
     match cause {
