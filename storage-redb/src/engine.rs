@@ -34,6 +34,7 @@ impl RedbEngine {
     }
 
     pub(crate) fn with_settings(settings: Settings) -> Result<Self> {
+        disk::create_if_missing(&settings, |file| header::open(file, &settings)?.0.close())?;
         RedbEngine::assemble(disk::open(&settings)?, settings)
     }
 

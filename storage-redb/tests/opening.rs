@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use redb::{ReadableDatabase, TableDefinition};
 use storage_core::{Access, Database, Error, Keyspace, Kind, Result};
@@ -127,7 +128,25 @@ fn missing_file_is_created_only_where_that_is_asked_for() {
     assert_eq!(fs::metadata(place.path()).unwrap().len(), 0, "what was refused was written to");
     filled(&place.path()).close().unwrap();
     RedbOptions::at(place.path()).must_exist().open().unwrap();
+    let names: Vec<_> = fs::read_dir(place.0.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["store.redb"], "creating left something beside the file");
     refused(Kind::Invalid, RedbEngine::open(place.0.path().join("no directory/store.redb")));
+}
+
+#[test]
+fn one_of_many_that_create_a_file_has_it() {
+    let place = Place::new();
+    let path = place.path();
+    let opened: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| RedbEngine::open(&path))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let (first, others): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+    assert_eq!(first.len(), 1);
+    others.into_iter().for_each(|other| drop(refused(Kind::Busy, other)));
+    let id = first[0].as_ref().unwrap().store_id();
+    drop(first);
+    assert_eq!(RedbEngine::open(&path).unwrap().store_id(), id);
 }
 
 #[test]
