@@ -26,6 +26,19 @@ pub struct Capabilities {
     pub deferred_survives: Survives,
     /// Whether core seals records with checksums and verifies them on every read.
     pub checksums: Checksums,
+    /// Whether it can be written.
+    pub access: Access,
+}
+
+/// Whether an engine can be written, as it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// It is read and written.
+    #[default]
+    ReadWrite,
+    /// It is only read: core refuses every write with `Invalid`, and calls neither `commit` nor `sync`.
+    ReadOnly,
 }
 
 /// Whether core verifies what it reads from an engine.
@@ -45,6 +58,7 @@ impl Capabilities {
             sync_survives: Survives::PowerLoss,
             deferred_survives: Survives::PowerLoss,
             checksums: Checksums::Verified,
+            access: Access::ReadWrite,
         }
     }
 
@@ -55,6 +69,7 @@ impl Capabilities {
             sync_survives: Survives::Memory,
             deferred_survives: Survives::Memory,
             checksums: Checksums::Skipped,
+            access: Access::ReadWrite,
         }
     }
 
@@ -62,6 +77,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_deferred(mut self, survives: Survives) -> Self {
         self.deferred_survives = survives;
+        self
+    }
+
+    /// The same with another access.
+    #[must_use]
+    pub const fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 

@@ -93,6 +93,7 @@ struct Accepted<'a> {
 impl<E: Engine> Shared<E> {
     /// Commits a member, in its turn or as part of another's group. Its label is released in any case.
     pub(crate) fn commit(&self, member: Member, deadline: Deadline) -> Result<Committed> {
+        self.check_writable().inspect_err(|_| self.release(&member))?;
         match self.pipeline.queue.submit(member, deadline) {
             Turn::Done(answer) => answer,
             Turn::Lead(lane, member) => self.lead(&lane, member),
@@ -105,6 +106,7 @@ impl<E: Engine> Shared<E> {
 
     /// Commits a member that holds the exclusive lane, resting on the snapshot that it read.
     pub(crate) fn commit_in_lane(&self, member: &Member, basis: E::Snapshot) -> Result<Committed> {
+        self.check_writable().inspect_err(|_| self.release(member))?;
         let mut window = self.pipeline.window.lock();
         self.guarded(|| self.commit_one(&mut window, member, Some(basis)))
             .unwrap_or_else(|panic| resume_unwind(panic))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::batch::{Batch, Change, Write};
-use crate::capabilities::Capabilities;
+use crate::capabilities::{Access, Capabilities};
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::commit::Pipeline;
 use crate::commit::member::Member;
@@ -89,7 +89,9 @@ impl<E: Engine> Database<E> {
     /// A database on `engine`.
     pub fn with_options(engine: E, options: Options) -> Result<Self> {
         let capabilities = engine.capabilities();
-        let sync_within = capabilities.needs_sync().then_some(options.sync_within);
+        let writable = capabilities.access == Access::ReadWrite;
+        let sync_within = Some(options.sync_within).filter(|_| writable && capabilities.needs_sync());
+        let sweep_every = options.sweep_every.filter(|_| writable);
         let shared = Arc::new_cyclic(|myself| Shared {
             myself: Weak::clone(myself),
             engine,
@@ -102,7 +104,7 @@ impl<E: Engine> Database<E> {
             tables: KeyspaceMap::new(),
             pipeline: Pipeline::new(),
             watches: Watches::new(),
-            maintenance: Maintenance::new(sync_within, options.sweep_every),
+            maintenance: Maintenance::new(sync_within, sweep_every),
             counters: Counters::default(),
             snapshots: Snapshots::default(),
             sweeping: parking_lot::Mutex::new(()),
@@ -427,7 +429,23 @@ impl<E: Engine> Shared<E> {
         }
     }
 
+    /// `Invalid` on an engine that was opened to be read only.
+    #[inline]
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.capabilities.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => {
+                let message = "the database is open read-only: nothing can be written";
+                Err(Error::invalid(message).in_engine(self.capabilities.name))
+            }
+        }
+    }
+
     pub(crate) fn sync(&self) -> Result<()> {
+        if self.check_writable().is_err() {
+            // Nothing was written that could wait for it.
+            return Ok(());
+        }
         self.maintenance.syncing();
         self.engine.sync().inspect_err(|_| self.poison())
     }

@@ -6,11 +6,15 @@
 //!
 //! **What core promises an engine.** At most one `commit` runs at a time, and none after `close`. `get`, `snapshot`
 //! and `sync` come from any thread at any time. Keys, names and values are within the limits. Stamps are sealed.
+//! On an engine that says `Access::ReadOnly`, `commit` and `sync` are never called.
+//!
+//! What only some engines can do, such as checking or compacting their files, stands in `powers.rs`.
 
 use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
+pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};
 
@@ -162,12 +166,4 @@ impl<C: Cursor + ?Sized> Cursor for Box<C> {
     fn value(&mut self) -> Result<&dyn Value> {
         (**self).value()
     }
-}
-
-/// The power to damage stored bytes, for the tests that show what damage does.
-pub trait Damage: Engine {
-    /// Replaces the stored value of a record by what `change` makes of it, past every check.
-    ///
-    /// `false` if there is no such record.
-    fn damage(&self, keyspace: Keyspace, key: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Result<bool>;
 }

@@ -48,6 +48,7 @@ mod moment;
 mod options;
 mod overlay;
 mod page;
+mod powers;
 mod range;
 mod read;
 mod reads;
@@ -67,7 +68,7 @@ mod watch;
 
 pub use attributes::Attributes;
 pub use batch::{Batch, Change, Write};
-pub use capabilities::{Capabilities, Checksums, Survives};
+pub use capabilities::{Access, Capabilities, Checksums, Survives};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::Codec;
 pub use commit::member::Sequence;

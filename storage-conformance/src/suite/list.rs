@@ -447,6 +447,11 @@ macro_rules! for_each_case {
                 cursor_with_any_character_changed_is_invalid
                 cursor_behind_the_range_that_is_asked_for_leaves_nothing
             }
+            read_only {
+                read_only_database_reads_everything
+                read_only_database_refuses_every_write
+                read_only_database_is_neither_synced_nor_swept
+            }
             endings {
                 drop_of_the_last_handle_ends_watches
                 waiting_watch_is_woken_when_the_database_stops
