@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
+use crc32fast::Hasher;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
@@ -77,8 +78,20 @@ impl Keyspace {
     }
 
     /// Its name. A derived keyspace is called `parent.part`, one of core's own `_name`.
+    #[inline]
     pub fn name(self) -> &'static str {
-        names().read().list[self.id()]
+        self.interned().name
+    }
+
+    /// The CRC-32 (IEEE) of its name's length, one byte, and its name: where the checksum of its every record begins.
+    #[inline]
+    pub(crate) fn name_checksum(self) -> u32 {
+        self.interned().checksum
+    }
+
+    #[inline]
+    fn interned(self) -> &'static Interned {
+        INTERNED.get(self).expect("a keyspace is made only by interning its name")
     }
 
     /// What it holds.
@@ -98,26 +111,30 @@ impl fmt::Debug for Keyspace {
     }
 }
 
-#[derive(Default)]
-struct Names {
-    list: Vec<&'static str>,
-    ids: HashMap<&'static str, u16>,
+/// What is known of a keyspace.
+struct Interned {
+    name: &'static str,
+    checksum: u32,
 }
 
-fn names() -> &'static RwLock<Names> {
-    static NAMES: OnceLock<RwLock<Names>> = OnceLock::new();
-    NAMES.get_or_init(RwLock::default)
+/// By keyspace, read without a lock: the checksum of every record begins here.
+static INTERNED: KeyspaceMap<Interned> = KeyspaceMap::new();
+
+/// The ids of the names, in the order in which they came.
+fn ids() -> &'static RwLock<HashMap<&'static str, u16>> {
+    static IDS: OnceLock<RwLock<HashMap<&'static str, u16>>> = OnceLock::new();
+    IDS.get_or_init(RwLock::default)
 }
 
 fn intern(name: &str, kind: KeyspaceKind) -> Result<Keyspace> {
-    if let Some(&id) = names().read().ids.get(name) {
+    if let Some(&id) = ids().read().get(name) {
         return Ok(Keyspace { id, kind });
     }
-    let mut names = names().write();
-    if let Some(&id) = names.ids.get(name) {
+    let mut ids = ids().write();
+    if let Some(&id) = ids.get(name) {
         return Ok(Keyspace { id, kind });
     }
-    let len = names.list.len();
+    let len = ids.len();
     let id = u16::try_from(len).ok().filter(|_| len < limits::KEYSPACES_MAX).ok_or_else(|| {
         Error::invalid(format!(
             "{len} keyspaces are named in this process, limit is {}",
@@ -125,9 +142,15 @@ fn intern(name: &str, kind: KeyspaceKind) -> Result<Keyspace> {
         ))
     })?;
     let name: &'static str = Box::leak(name.into());
-    names.list.push(name);
-    names.ids.insert(name, id);
-    Ok(Keyspace { id, kind })
+    let keyspace = Keyspace { id, kind };
+    INTERNED.get_or_init(keyspace, || {
+        let mut hasher = Hasher::new();
+        hasher.update(&[u8::try_from(name.len()).expect("names are short")]);
+        hasher.update(name.as_bytes());
+        Interned { name, checksum: hasher.finalize() }
+    });
+    ids.insert(name, id);
+    Ok(keyspace)
 }
 
 /// A growing array with a place for every keyspace, read without a lock.

@@ -45,8 +45,12 @@ impl Cursor for RedbCursor<'_> {
             Direction::Forward => entries.next(),
             Direction::Reverse => entries.next_back(),
         };
-        let next = next.transpose().map_err(|cause| error::failed("range", cause))?;
-        self.here = next.map(Entry::new);
+        // In one step: what redb lends is large, and every other way moves it once more.
+        match next {
+            Some(Ok((key, value))) => self.here = Some(Entry::new(key, value)),
+            Some(Err(cause)) => return Err(error::failed("range", cause)),
+            None => self.here = None,
+        }
         Ok(self.here.is_some())
     }
 

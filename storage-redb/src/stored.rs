@@ -65,7 +65,8 @@ pub(crate) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(crate) fn new((key, value): (AccessGuard<'a, Bytes>, AccessGuard<'a, Bytes>)) -> Self {
+    #[inline]
+    pub(crate) fn new(key: AccessGuard<'a, Bytes>, value: AccessGuard<'a, Bytes>) -> Self {
         Entry { key, value: RedbValue(value) }
     }
 
