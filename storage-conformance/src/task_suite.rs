@@ -77,6 +77,7 @@ macro_rules! for_each_task_case {
                 tasks_in_flight_come_and_go
                 ids_inside_follow_the_key
                 markers_last_as_long_as_they_are_told
+                markers_that_last_no_time_are_refused
             }
             claims {
                 claim_takes_what_was_ready_first
@@ -99,6 +100,7 @@ macro_rules! for_each_task_case {
             recovery {
                 case_42_recovery_finds_what_is_to_be_done
                 recovery_keeps_to_its_service
+                recovery_looks_at_one_moment
                 ended_tasks_are_purged
             }
             reopening needs Reopen {
