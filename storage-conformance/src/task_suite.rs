@@ -112,6 +112,7 @@ macro_rules! for_each_task_case {
                 case_43_unreadable_task_is_reported
                 case_43_unreadable_performer_is_reported
                 unreadable_task_blocks_no_claim
+                unreadable_task_is_removed_and_saved_anew
             }
         }
     };

@@ -464,6 +464,18 @@ macro_rules! for_each_case {
                 range_held_over_a_close_reaches_the_engine_no_more
                 watch_that_lagged_is_told_so_before_its_end
             }
+            discards {
+                damaged_record_of_an_indexed_table_is_discarded
+                discard_and_put_in_one_transaction_replace_a_damaged_record
+                discard_deletes_a_readable_record_as_delete_does
+                entries_of_keys_that_end_alike_are_told_apart
+                discarded_record_leaves_a_unique_value_that_another_has_taken
+                discard_conflicts_with_who_writes_the_record_meanwhile
+                damaged_entry_goes_with_its_record
+                damaged_records_are_listed_with_their_reasons
+                sweeps_pass_damaged_records_of_an_indexed_table
+                damaged_stamp_is_not_believed_about_its_end
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening

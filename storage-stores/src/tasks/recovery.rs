@@ -142,10 +142,11 @@ impl<E: Engine> TaskStore<E> {
 
     /// Removes the tasks of orphaned blocks and the blocks above a number, as one. How many blocks it removed.
     ///
-    /// An id that is not there is passed over.
+    /// An id that is not there is passed over. Tasks that cannot be read are removed as
+    /// [`delete_task`](Self::delete_task) does.
     pub fn rewind(&self, avs: &str, chain_id: u64, number: u64, orphaned: &[&str]) -> Result<u64> {
         self.access.transact(|txn| {
-            orphaned.iter().try_for_each(|id| self.tasks.delete(txn, *id))?;
+            orphaned.iter().try_for_each(|id| self.tasks.discard(txn, *id))?;
             self.truncate_in(txn, avs, chain_id, number)
         })
     }

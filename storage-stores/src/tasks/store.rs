@@ -197,6 +197,8 @@ impl<E: Engine> TaskStore<E> {
     }
 
     /// Removes a task, whatever its status. `NotFound` if there is none.
+    ///
+    /// One that cannot be read is removed too, at the cost of a walk through the indexes of all tasks.
     pub fn delete_task(&self, id: &str) -> Result<()> {
         match self.access.delete(&self.tasks, id)? {
             true => Ok(()),
