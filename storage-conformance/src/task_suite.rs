@@ -91,6 +91,7 @@ macro_rules! for_each_task_case {
                 zero_leases_are_invalid
                 task_past_its_deadline_is_not_given_out
                 many_tasks_past_their_deadline_are_passed
+                task_past_its_deadline_is_not_begun_without_a_claim
                 retry_waits_before_the_next_attempt
                 attempts_end_in_a_dead_letter
                 abandoned_last_attempt_ends_in_a_dead_letter
@@ -102,6 +103,7 @@ macro_rules! for_each_task_case {
                 recovery_keeps_to_its_service
                 recovery_looks_at_one_moment
                 ended_tasks_are_purged
+                many_ended_tasks_are_purged_in_parts
             }
             reopening needs Reopen {
                 case_25_everything_is_there_after_reopening

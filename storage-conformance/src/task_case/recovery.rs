@@ -136,3 +136,21 @@ pub(crate) fn recovery_looks_at_one_moment<S: Subject>(subject: &S) -> Result<()
     }
     Ok(())
 }
+
+pub(crate) fn many_ended_tasks_are_purged_in_parts<S: Subject>(subject: &S) -> Result<()> {
+    const TASKS: usize = 1_000;
+    let db = case::counted(subject)?;
+    let tasks = TaskStore::open(&db)?;
+    for number in 0..TASKS {
+        let id = format!("t-{number:04}");
+        tasks.save_task(task(&id, AVS))?;
+        tasks.update_task_status(&id, TaskStatus::Failed)?;
+    }
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, 300)?, 300);
+    db.engine().reset();
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, usize::MAX)?, 700);
+    let counts = db.engine().counts();
+    assert!(counts.writes / counts.commits < 2_000, "one transaction takes a part: {counts:?}");
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, usize::MAX)?, 0);
+    super::assert_indexes_equal_records(&tasks, &[AVS])
+}
