@@ -148,6 +148,16 @@ pub(crate) fn discarded_record_leaves_a_unique_value_that_another_has_taken<S: S
     discard(&db, &people, 1)?;
     people.is_consistent(&db)?;
     refused(Kind::AlreadyExists, people.put(&db, 3, &tagged("ann")));
+    // The same where the other takes it in the very transaction.
+    people.put_until(&db, 4, &tagged("eve"), at(20))?;
+    clock.set(at(20));
+    damage_record(&db, &people, 4, DAMAGES[0].1)?;
+    db.transact(|txn| {
+        people.table.put(txn, &5, &tagged("eve"))?;
+        people.table.discard(txn, &4)
+    })?;
+    people.is_consistent(&db)?;
+    refused(Kind::AlreadyExists, people.put(&db, 3, &tagged("eve")));
     Ok(())
 }
 
