@@ -63,13 +63,13 @@ mod imp {
         }
     }
 
-    /// One part of a DashMap, as far as the engine uses it.
+    /// One part of a DashMap, as far as the engine uses it. Boxed, since a lock of shuttle's is large.
     #[derive(Debug)]
-    pub(crate) struct Hash<K>(RwLock<HashMap<K, (), ahash::RandomState>>);
+    pub(crate) struct Hash<K>(Box<RwLock<HashMap<K, (), ahash::RandomState>>>);
 
     impl<K: Hashed + Eq + Clone> Hash<K> {
         pub(crate) fn with_hasher(hasher: ahash::RandomState) -> Self {
-            Hash(RwLock::new(HashMap::with_hasher(hasher)))
+            Hash(Box::new(RwLock::new(HashMap::with_hasher(hasher))))
         }
 
         pub(crate) fn get<Q: Hashed + Eq + ?Sized>(&self, key: &Q) -> Option<Ref<'_, K>>
