@@ -9,6 +9,7 @@ pub mod answer;
 mod oracle;
 mod pending;
 mod plan;
+mod rows;
 mod session;
 mod state;
 pub mod step;
@@ -78,9 +79,10 @@ pub fn check<S: Subject>(subject: &S, steps: &[Step]) -> Result<(), Divergence> 
     for (index, step) in steps.iter().enumerate() {
         at.step = index;
         if *step == Step::Reopen && reopens {
-            at.unrefused(session.close())?;
+            let cursors = at.unrefused(session.close())?;
             let engine = at.unrefused(subject.open())?;
             session = at.unrefused(Session::open(engine, &clock))?;
+            session.go_on(cursors);
         }
         let answered = at.unrefused(session.step(step))?;
         at.same(&oracle.step(step, answered.began), &answered.answer)?;

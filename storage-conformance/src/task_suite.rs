@@ -77,6 +77,7 @@ macro_rules! for_each_task_case {
                 tasks_in_flight_come_and_go
                 ids_inside_follow_the_key
                 markers_last_as_long_as_they_are_told
+                markers_that_last_no_time_are_refused
             }
             claims {
                 claim_takes_what_was_ready_first
@@ -90,6 +91,7 @@ macro_rules! for_each_task_case {
                 zero_leases_are_invalid
                 task_past_its_deadline_is_not_given_out
                 many_tasks_past_their_deadline_are_passed
+                task_past_its_deadline_is_not_begun_without_a_claim
                 retry_waits_before_the_next_attempt
                 attempts_end_in_a_dead_letter
                 abandoned_last_attempt_ends_in_a_dead_letter
@@ -99,7 +101,9 @@ macro_rules! for_each_task_case {
             recovery {
                 case_42_recovery_finds_what_is_to_be_done
                 recovery_keeps_to_its_service
+                recovery_looks_at_one_moment
                 ended_tasks_are_purged
+                many_ended_tasks_are_purged_in_parts
             }
             reopening needs Reopen {
                 case_25_everything_is_there_after_reopening
@@ -110,6 +114,7 @@ macro_rules! for_each_task_case {
                 case_43_unreadable_task_is_reported
                 case_43_unreadable_performer_is_reported
                 unreadable_task_blocks_no_claim
+                unreadable_task_is_removed_and_saved_anew
             }
         }
     };

@@ -60,7 +60,7 @@ impl Pipeline {
     }
 
     /// Shuts every other committer out until the lane is dropped. `Busy` if the deadline passes first.
-    pub(crate) fn exclusive_lane(&self, deadline: Deadline) -> Result<Lane<'_>> {
+    pub(crate) fn exclusive_lane(&self, deadline: &Deadline) -> Result<Lane<'_>> {
         self.queue.lead_alone(deadline).ok_or_else(busy)
     }
 }
@@ -92,7 +92,7 @@ struct Accepted<'a> {
 
 impl<E: Engine> Shared<E> {
     /// Commits a member, in its turn or as part of another's group. Its label is released in any case.
-    pub(crate) fn commit(&self, member: Member, deadline: Deadline) -> Result<Committed> {
+    pub(crate) fn commit(&self, member: Member, deadline: &Deadline) -> Result<Committed> {
         self.check_writable().inspect_err(|_| self.release(&member))?;
         match self.pipeline.queue.submit(member, deadline) {
             Turn::Done(answer) => answer,

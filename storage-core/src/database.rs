@@ -14,7 +14,7 @@ use crate::commit::Pipeline;
 use crate::commit::member::Member;
 use crate::counter;
 use crate::derived::Definition;
-use crate::engine::{Engine, Intent};
+use crate::engine::{Durability, Engine, Intent};
 use crate::error::{Error, Kind, Result};
 use crate::expiry;
 use crate::found::{Admission, Found};
@@ -201,30 +201,35 @@ impl<E: Engine> Database<E> {
     ) -> Result<()> {
         check_key(key)?;
         self.0.limits.check_value(record.value.len())?;
+        let deadline = Deadline::after(options.deadline);
         let tables_opened = self.0.tables_opened();
         if self.0.is_plain(keyspace)? && record.stamp.expires_at().is_none() {
             let stamp = self.0.admission().seal(keyspace, key, record.stamp, &record.value);
             let change = Change::Put(Record { stamp, value: record.value.clone() });
-            match self.write(keyspace, key, change, tables_opened, options) {
+            match self.write(keyspace, key, change, tables_opened, options.durability, &deadline) {
                 Err(error) if error.kind() == Kind::Conflict => {}
                 done => return done,
             }
         }
-        self.transact_with(options, |txn| txn.put_record(keyspace, key, record.clone(), None)).map(drop)
+        let mut put = |txn: &mut Transaction<'_, E>| txn.put_record(keyspace, key, record.clone(), None);
+        retry::run(&self.0, options, &deadline, Cause::Application, &mut put).map(drop)
     }
 
     /// Deletes a record, durably. Nothing happens if it is not there.
     pub fn delete(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
         check_key(key)?;
+        let options = TransactOptions::new();
+        let deadline = Deadline::after(options.deadline);
         let tables_opened = self.0.tables_opened();
         if self.0.is_plain(keyspace)? {
-            match self.write(keyspace, key, Change::Delete, tables_opened, TransactOptions::new()) {
+            match self.write(keyspace, key, Change::Delete, tables_opened, options.durability, &deadline) {
                 Err(error) if error.kind() == Kind::Conflict => {}
                 done => return done,
             }
         }
-        self.transact(|txn| txn.delete(keyspace, key)).map(drop)
+        let mut delete = |txn: &mut Transaction<'_, E>| txn.delete(keyspace, key);
+        retry::run(&self.0, options, &deadline, Cause::Application, &mut delete).map(drop)
     }
 
     /// Deletes every record of a range, durably. An empty range touches nothing.
@@ -239,18 +244,14 @@ impl<E: Engine> Database<E> {
         key: &[u8],
         change: Change,
         tables_opened: u64,
-        options: TransactOptions,
+        durability: Durability,
+        deadline: &Deadline,
     ) -> Result<()> {
         let write = Write { keyspace, key: Key::from(key), change };
         self.0.limits.check_transaction(write.len_bytes())?;
         let batch = Batch { range_deletes: Vec::new(), writes: vec![write] };
         self.0.check_outside_body()?;
-        self.0
-            .commit(
-                Member::blind(batch, tables_opened, options.durability),
-                Deadline::After(options.deadline),
-            )
-            .map(drop)
+        self.0.commit(Member::blind(batch, tables_opened, durability), deadline).map(drop)
     }
 
     /// A stable view of everything committed now.
@@ -259,7 +260,7 @@ impl<E: Engine> Database<E> {
     pub fn snapshot(&self) -> Result<Snapshot<E>> {
         self.0.check_open()?;
         let version = self.0.pipeline.labels.published();
-        let moment = self.0.moment(Intent::Read, Deadline::After(TransactOptions::new().deadline))?;
+        let moment = self.0.moment(Intent::Read, &Deadline::after(TransactOptions::new().deadline))?;
         Ok(Snapshot::new(Arc::clone(&self.0), moment, version))
     }
 
@@ -296,7 +297,7 @@ impl<E: Engine> Database<E> {
         cause: Cause,
         mut body: impl FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
     ) -> Result<Outcome<T>, X> {
-        retry::run(&self.0, options, cause, &mut body)
+        retry::run(&self.0, options, &Deadline::after(options.deadline), cause, &mut body)
     }
 
     /// What is committed in a range from now on, in commit order.
@@ -452,7 +453,7 @@ impl<E: Engine> Shared<E> {
 
     fn close(&self) -> Result<()> {
         self.check_outside_body()?;
-        let _lane = self.pipeline.exclusive_lane(Deadline::After(Duration::MAX))?;
+        let _lane = self.pipeline.exclusive_lane(&Deadline::after(Duration::MAX))?;
         if self.state.close() == StateChange::NoneNeeded {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Escaped, Kind, Result};
 use crate::expiry;
 use crate::found::Admission;
-use crate::key::Key;
+use crate::key::{Decoder, Key};
 use crate::keyspace::Keyspace;
 use crate::limits::check_derived_key;
 use crate::record::{Memo, Payload, Record, Stamp};
@@ -27,6 +27,28 @@ pub(crate) struct Definition {
     pub(crate) id: String,
     /// `None` for a table without indexes, whose puts need not look at what they replace.
     pub(crate) derive: Option<Box<Derive>>,
+    /// One for each index.
+    pub(crate) namings: Vec<Naming>,
+}
+
+/// How the entries of an index name their records, for those who have the entries and no readable record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Naming {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) holds: Holds,
+    /// Passes the fields of an entry's key.
+    pub(crate) skip: Skip,
+}
+
+/// Passes the fields of an index.
+pub(crate) type Skip = fn(&mut Decoder<'_>) -> Result<()>;
+
+impl Naming {
+    /// Whether the key of an entry says that it is of the record of `key`. Those of a unique index do not tell.
+    pub(crate) fn is_named_by_key(&self, entry: &[u8], key: &[u8]) -> bool {
+        let mut fields = Decoder::new(entry);
+        self.holds != Holds::PrimaryKey && (self.skip)(&mut fields).is_ok() && fields.rest() == key
+    }
 }
 
 impl fmt::Debug for Definition {

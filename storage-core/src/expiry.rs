@@ -30,7 +30,8 @@ pub struct Swept {
     pub stale: usize,
     /// How many due records it left, because their table is not open in this process.
     pub skipped: usize,
-    /// How many due records it left, because they are damaged.
+    /// How many due records it left, because they are damaged. Every sweep meets them anew, until they are
+    /// [discarded](Transaction::discard).
     pub unreadable: usize,
 }
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use crate::derived::{Entries, Entry, Holds};
+use crate::derived::{Entries, Entry, Holds, Naming, Skip};
 use crate::error::{Error, Result};
-use crate::key::{Key, ToTuple};
+use crate::key::{FromTuple, Key, ToTuple};
 use crate::keyspace::Keyspace;
+use crate::records::skip;
 
 /// An index over the records `K` to `V` of one table, ordered by fields `F`, then by the records' keys.
 ///
@@ -47,10 +48,11 @@ struct Inner<K, V> {
     version: u32,
     holds: Holds,
     emit: Box<Emitter<K, V>>,
+    skip: Skip,
     keyspace: OnceLock<Keyspace>,
 }
 
-impl<K: 'static, V: 'static, F: ToTuple> Index<K, V, F> {
+impl<K: 'static, V: 'static, F: ToTuple + FromTuple> Index<K, V, F> {
     /// One entry a record, under what `fields` returns.
     ///
     /// `fields` must be pure: what it returns for a record now is what it returns for it for ever. When it changes,
@@ -60,7 +62,7 @@ impl<K: 'static, V: 'static, F: ToTuple> Index<K, V, F> {
     }
 }
 
-impl<K, V, F> Index<K, V, F> {
+impl<K, V, F: FromTuple> Index<K, V, F> {
     /// An entry for each time that `emit` is called for a record: none, one or several.
     ///
     /// What is emitted must pack as an `F` does; it can borrow from the record.
@@ -78,11 +80,14 @@ impl<K, V, F> Index<K, V, F> {
             version: 1,
             holds: Holds::Nothing,
             emit: Box::new(emit),
+            skip: skip::<F>,
             keyspace: OnceLock::new(),
         };
         Index { inner: Arc::new(inner), fields: PhantomData }
     }
+}
 
+impl<K, V, F> Index<K, V, F> {
     /// At most one live record has each value of the fields: a put of a second one is `AlreadyExists`.
     ///
     /// A record that has expired holds its value no more.
@@ -161,8 +166,17 @@ pub(crate) trait IndexPart<K, V>: Send + Sync {
     /// Finds its keyspace in a table. `Invalid` if it belongs to another table already.
     fn bind(&self, table: Keyspace) -> Result<()>;
 
+    /// How its entries name their records. Called once it is bound.
+    fn naming(&self) -> Naming;
+
     /// Adds its entries for a record.
     fn entries(&self, key: &K, value: &V, primary: &Key, entries: &mut Entries) -> Result<()>;
+}
+
+impl<K, V> Inner<K, V> {
+    fn bound(&self) -> Keyspace {
+        *self.keyspace.get().expect("an index is bound before its table is used")
+    }
 }
 
 impl<K, V> IndexPart<K, V> for Inner<K, V> {
@@ -182,9 +196,12 @@ impl<K, V> IndexPart<K, V> for Inner<K, V> {
         Err(Error::invalid(format!("the index {} belongs to another table", self.name)).in_keyspace(table))
     }
 
+    fn naming(&self) -> Naming {
+        Naming { keyspace: self.bound(), holds: self.holds, skip: self.skip }
+    }
+
     fn entries(&self, key: &K, value: &V, primary: &Key, entries: &mut Entries) -> Result<()> {
-        let keyspace = *self.keyspace.get().expect("an index is bound before its table is used");
-        let mut emit = Emit { keyspace, holds: self.holds, primary, entries, error: None };
+        let mut emit = Emit { keyspace: self.bound(), holds: self.holds, primary, entries, error: None };
         (self.emit)(key, value, &mut emit);
         emit.error.map_or(Ok(()), Err)
     }

@@ -23,7 +23,7 @@ pub(crate) struct Moment<S> {
 
 impl<E: Engine> Shared<E> {
     /// The state now. The caller has registered its label, or read the published version, before.
-    pub(crate) fn moment(&self, intent: Intent, deadline: Deadline) -> Result<Moment<E::Snapshot>> {
+    pub(crate) fn moment(&self, intent: Intent, deadline: &Deadline) -> Result<Moment<E::Snapshot>> {
         for _ in 0..TRIES_MAX {
             let published = self.pipeline.labels.published();
             let snapshot = self.engine().snapshot(intent)?;

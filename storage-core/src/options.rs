@@ -1,5 +1,6 @@
 //! What can be set about a database and about one transaction.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -129,20 +130,22 @@ impl TransactOptions {
     }
 }
 
-/// When waiting ends. The clock is not read before something waits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Deadline {
-    After(Duration),
-    At(Instant),
+/// When the waiting of one call ends, however often it waits. The clock is not read before something waits.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    time: Duration,
+    ends_at: OnceCell<Instant>,
 }
 
 impl Deadline {
+    /// So long after the first wait begins.
+    pub(crate) fn after(time: Duration) -> Self {
+        Deadline { time, ends_at: OnceCell::new() }
+    }
+
     /// The instant, counted from now where nothing has waited yet; for ever is one that no process lives to see.
-    pub(crate) fn instant(self) -> Instant {
-        match self {
-            Deadline::At(instant) => instant,
-            Deadline::After(time) => instant_after(time),
-        }
+    pub(crate) fn instant(&self) -> Instant {
+        *self.ends_at.get_or_init(|| instant_after(self.time))
     }
 }
 
@@ -189,5 +192,22 @@ impl<T> Outcome<T> {
             Number::Known(number) => number,
             Number::Drawn(ticket) => self.numbers[ticket as usize],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_counted_once_from_the_first_wait() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let before = Instant::now();
+        let first = deadline.instant();
+        assert!(first >= before + Duration::from_secs(10));
+        // The clock goes on between two waits; the deadline does not.
+        while Instant::now() == before {}
+        assert_eq!(deadline.instant(), first);
+        assert!(Deadline::after(Duration::MAX).instant() > first);
     }
 }

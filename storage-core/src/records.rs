@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::derived::Skip;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::key::{Decoder, FromTuple, Key};
@@ -47,9 +48,6 @@ pub(crate) enum Via {
     /// Entries whose value is the record's key.
     Unique(Keyspace),
 }
-
-/// Passes the fields of an index.
-type Skip = fn(&mut Decoder<'_>) -> Result<()>;
 
 pub(crate) fn skip<F: FromTuple>(from: &mut Decoder<'_>) -> Result<()> {
     F::unpack(from).map(drop)

@@ -24,10 +24,10 @@ const PAUSE_LAST: Duration = Duration::from_millis(2);
 pub(crate) fn run<E: Engine, T, X: BodyError>(
     shared: &Arc<Shared<E>>,
     options: TransactOptions,
+    deadline: &Deadline,
     cause: Cause,
     body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
 ) -> Result<Outcome<T>, X> {
-    let mut deadline = Deadline::After(options.deadline);
     let mut losses = 0;
     let mut lane = None;
     loop {
@@ -48,7 +48,6 @@ pub(crate) fn run<E: Engine, T, X: BodyError>(
         if Instant::now() >= ends_at {
             return Err(error);
         }
-        deadline = Deadline::At(ends_at);
         Counters::count(&shared.counters.retries);
         losses = LOSSES_MAX.min(losses + 1);
         pause(jittered(losses));
@@ -60,9 +59,10 @@ pub(crate) fn attempt_in<E: Engine, T>(
     shared: &Arc<Shared<E>>,
     lane: &Lane<'_>,
     options: TransactOptions,
+    deadline: &Deadline,
     body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T>,
 ) -> Result<Outcome<T>> {
-    attempt(shared, options, Cause::Application, Some(lane), Deadline::After(options.deadline), body)
+    attempt(shared, options, Cause::Application, Some(lane), deadline, body)
 }
 
 fn attempt<E: Engine, T, X: BodyError>(
@@ -70,7 +70,7 @@ fn attempt<E: Engine, T, X: BodyError>(
     options: TransactOptions,
     cause: Cause,
     lane: Option<&Lane<'_>>,
-    deadline: Deadline,
+    deadline: &Deadline,
     body: &mut dyn FnMut(&mut Transaction<'_, E>) -> Result<T, X>,
 ) -> Result<Outcome<T>, X> {
     let inside = shared.enter_body()?;

@@ -103,6 +103,17 @@ impl<E: Engine> Snapshot<E> {
         Range::over(&self.engine, keyspace, range, direction, self.shared.sight(Liveness::At(self.now)))
     }
 
+    /// The same, expired records included.
+    pub(crate) fn range_of_all(
+        &self,
+        keyspace: Keyspace,
+        range: &KeyRange,
+        direction: Direction,
+    ) -> Result<Range<'_, E::Snapshot>> {
+        self.check_usable()?;
+        Range::over(&self.engine, keyspace, range, direction, self.shared.sight(Liveness::Any))
+    }
+
     fn check_usable(&self) -> Result<()> {
         self.shared.check_open()?;
         let Some(max) = self.shared.snapshot_age_max() else { return Ok(()) };

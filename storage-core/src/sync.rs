@@ -54,6 +54,23 @@ pub(crate) fn pause(time: Duration) {
     }
 }
 
+/// A few microseconds: what a sleeping thread takes to wake.
+#[cfg(not(shuttle))]
+const SPINS: u32 = 200;
+
+/// Waits a little for `done`, without sleeping. Schedules have no time: under shuttle it only asks.
+pub(crate) fn spin_until(done: impl Fn() -> bool) {
+    #[cfg(not(shuttle))]
+    for _ in 0..SPINS {
+        if done() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+    #[cfg(shuttle)]
+    done();
+}
+
 /// A condition that threads wait for. The guard is given up and taken again.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(imp::Condvar);

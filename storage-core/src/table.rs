@@ -13,7 +13,7 @@ use crate::attributes::Attributes;
 use crate::codec::{Codec, compress};
 use crate::database::Database;
 use crate::derived::{Definition, Derive, Entries};
-use crate::engine::Engine;
+use crate::engine::{Engine, Snapshot as EngineSnapshot};
 use crate::error::{Error, Kind, Result};
 use crate::index::{Index, IndexPart};
 use crate::key::{FromTuple, Key, Template, ToTuple, unpack};
@@ -24,6 +24,8 @@ use crate::range::{Direction, KeyRange};
 use crate::read::{Get, Read};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
 use crate::records::{Records, Via, skip};
+use crate::scan::Entry;
+use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 
 /// What a table's keys are made of.
@@ -124,7 +126,8 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
                 of_records.entries(&decoded, &typed, &Key::from(key), entries)
             };
         let derive = (!inner.indexes.is_empty()).then(|| Box::new(derive) as Box<Derive>);
-        db.define(keyspace, Definition { id, derive })?;
+        let namings = inner.indexes.iter().map(|index| index.naming()).collect();
+        db.define(keyspace, Definition { id, derive, namings })?;
         Ok(Table { inner })
     }
 }
@@ -321,6 +324,44 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         key: &Q,
     ) -> Result<()> {
         txn.delete(self.inner.keyspace, &*Key::of(key)?)
+    }
+
+    /// Deletes a record whether or not it can be read, as [`Transaction::discard`] does.
+    pub fn discard<E: Engine, Q: KeyLike<K> + ?Sized>(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        key: &Q,
+    ) -> Result<()> {
+        txn.discard(self.inner.keyspace, &*Key::of(key)?)
+    }
+
+    /// What is wrong with each record of a range that cannot be read, in the order of their keys.
+    ///
+    /// [`Error::key`] names the record, for [`Transaction::discard`]. Records that have expired are among them, since
+    /// the sweeper leaves what it cannot read. Every record of the range is read and decoded; indexes are not.
+    pub fn damaged<E: Engine>(&self, snapshot: &Snapshot<E>, range: &KeyRange) -> Result<Vec<Error>> {
+        let mut damaged = Vec::new();
+        let mut records = snapshot.range_of_all(self.inner.keyspace, range, Direction::Forward)?;
+        loop {
+            let checked = match records.next() {
+                Ok(None) => return Ok(damaged),
+                Ok(Some(mut entry)) => self.check(&mut entry),
+                Err(error) => Err(error),
+            };
+            match checked {
+                Err(error) if error.kind() == Kind::Corrupt && error.key().is_some() => damaged.push(error),
+                other => other?,
+            }
+        }
+    }
+
+    /// `Corrupt`, naming the record, if its key or value cannot be read.
+    fn check<S: EngineSnapshot>(&self, entry: &mut Entry<'_, '_, S>) -> Result<()> {
+        self.inner.unpack_key(entry.key())?;
+        let stamp = entry.stamp();
+        let (value, memo) = entry.read()?;
+        let decoded = self.inner.decode(stamp, value, memo);
+        decoded.map(drop).map_err(|error| error.at(self.inner.keyspace, entry.key()))
     }
 
     /// The records of a range of keys, such as [`KeyRange::within`] a tuple.

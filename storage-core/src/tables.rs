@@ -42,7 +42,8 @@ impl<E: Engine> Database<E> {
         let id = definition.id.clone();
         // Alone, so that no commit comes between recording the table and writing its derived entries.
         let options = TransactOptions::new();
-        let lane = shared.pipeline.exclusive_lane(Deadline::After(options.deadline))?;
+        let deadline = Deadline::after(options.deadline);
+        let lane = shared.pipeline.exclusive_lane(&deadline)?;
         let mut record = |txn: &mut Transaction<'_, E>| {
             shared.check_definition(keyspace, &id)?;
             let known = txn.get(catalogue(), keyspace.name())?.map(|id| id.to_vec());
@@ -54,7 +55,7 @@ impl<E: Engine> Database<E> {
             }
             txn.put_system(catalogue(), keyspace.name().as_bytes(), id.as_bytes())
         };
-        retry::attempt_in(shared, &lane, options, &mut record)?;
+        retry::attempt_in(shared, &lane, options, &deadline, &mut record)?;
         shared.define(keyspace, definition);
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! A transaction is a snapshot, the pending writes laid over it, and the keys and ranges that it read. It reaches the
 //! engine only as one batch, at commit; dropping it does nothing.
 
+mod discard;
+
 use std::cell::{Cell, OnceCell};
 use std::fmt;
 

@@ -7,10 +7,10 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use triomphe::ThinArc;
 
 use crate::chain::{Chain, Version};
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A shared cell, one word wide. It hashes and equals as its key does.
 #[derive(Clone)]

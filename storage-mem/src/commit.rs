@@ -6,16 +6,17 @@
 //!   snapshot is listed before anything is taken away, and nothing is taken away before its successor is published.
 //! - No two threads change versions, or which keys there are, at a time: commits, trimming and damage hold one lock.
 //! - No value is dropped under a lock: the decoded value that goes with it may run code of the application.
+//!
+//! `schedules.rs` explores whether the first three hold.
 
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use storage_core::{Batch, Change, Key, Keyspace, KeyspaceMap, Payload, Record};
 
 use crate::chain::{Trimmed, Version};
 use crate::live::{Live, Superseded};
 use crate::space::{Cells, Place, Remains, Space};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// How many kept versions a thread that ends a snapshot, or commits, takes away beyond its own: well under 1 ms.
 const SETTLED_AT_ONCE: usize = 1_024;

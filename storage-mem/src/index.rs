@@ -9,10 +9,11 @@ mod order;
 mod tree;
 mod walk;
 
-use parking_lot::RwLock;
 use storage_core::{Direction, KeyRange};
 
 use tree::Tree;
+
+use crate::sync::RwLock;
 
 pub(crate) use leaf::Slot;
 pub(crate) use order::{Keyed, Prefix};
@@ -58,7 +59,7 @@ impl<S: Slot> Index<S> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::collections::BTreeSet;
 

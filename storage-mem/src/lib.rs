@@ -22,9 +22,12 @@ mod cursor;
 mod engine;
 mod index;
 mod live;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod snapshot;
 mod space;
 mod statistics;
+mod sync;
 
 pub use cursor::MemCursor;
 pub use engine::MemEngine;

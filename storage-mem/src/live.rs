@@ -5,12 +5,11 @@
 //! that stays is kept with the last snapshot that reads it and looked at again when that one ends.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use storage_core::Keyspace;
 
 use crate::space::Place;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// A superseded version that is to be taken away.
 #[derive(Debug)]

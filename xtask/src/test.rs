@@ -1,5 +1,5 @@
-//! `cargo xtask test`: the tests of every crate, the schedules of the commit pipeline, then the examples in the
-//! documentation.
+//! `cargo xtask test`: the tests of every crate, the schedules of the commit pipeline and of the memory engine, then the
+//! examples in the documentation.
 //!
 //! nextest runs them where it is installed: it runs the tests of all crates at once and each in a process of
 //! its own, but it cannot run documentation examples, so cargo does that in either case.
@@ -18,11 +18,18 @@ pub fn run(filter: Option<&str>) -> Result<(), Failure> {
     tests.and(schedules).and(examples)
 }
 
-/// Explores the schedules of the commit pipeline: its locks are shuttle's in a build of their own.
+/// Explores the schedules of the commit pipeline and of the memory engine.
 fn schedules(filter: Option<&str>) -> Result<(), Failure> {
+    let pipeline = explore(&["--package", "storage-conformance", "--test", "shuttle_pipeline"], filter);
+    let engine = explore(&["--package", "storage-mem", "--lib"], filter);
+    pipeline.and(engine)
+}
+
+/// Runs tests in a build of their own, in which the locks are shuttle's.
+fn explore(tests: &[&str], filter: Option<&str>) -> Result<(), Failure> {
     let root = cargo::root();
-    let call = ["test", "--package", "storage-conformance", "--test", "shuttle_pipeline"];
-    let mut command = cargo::cargo(&root, &call);
+    let mut command = cargo::cargo(&root, &["test"]);
+    command.args(tests);
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{flags} --cfg shuttle"));
     command.env("CARGO_TARGET_DIR", root.join("target/shuttle"));

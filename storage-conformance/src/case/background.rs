@@ -6,12 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use storage_core::engine::Commit;
 use storage_core::{
-    Attributes, Batch, Change, Database, Durability, Engine, Error, Index, Key, KeyRange, Keyspace,
-    ManualClock, Options, Payload, Record, Result, STAMP_LEN, Stamp, Table, TransactOptions, Write,
+    Attributes, Database, Durability, Engine, Error, Index, Key, KeyRange, Keyspace, ManualClock, Options,
+    Result, Table, TransactOptions,
 };
 
+use super::planted::{plant, spoiled};
 use super::{at, events, notes, quiet, scripted, some, timed, told, wait_until};
 use crate::scripted::{PATIENCE, Scripted};
 use crate::subject::Subject;
@@ -105,19 +105,6 @@ pub(crate) fn panic_in_a_background_sweep_ends_neither_sweeps_nor_syncs<S: Subje
     Ok(())
 }
 
-/// A record whose stamp fits nothing, as bytes at rest may become.
-fn spoiled(keyspace: Keyspace, key: Key) -> Write {
-    let record = Record { stamp: Stamp::from_bytes([1; STAMP_LEN]), value: Payload::new(b"") };
-    Write { keyspace, key, change: Change::Put(record) }
-}
-
-/// Writes past core.
-fn write<E: Engine>(engine: &E, writes: Vec<Write>) -> Result<()> {
-    let mut batch = Batch::default();
-    batch.writes = writes;
-    engine.commit(Commit::new(&batch, Durability::Sync))
-}
-
 fn put_expiring<E: Engine>(db: &Database<E>, key: &str) -> Result<()> {
     db.put_with(notes(), key, key, Attributes::new().expires_at(at(10)), TransactOptions::new())
 }
@@ -127,7 +114,7 @@ pub(crate) fn damaged_expiry_entries_keep_neither_opening_nor_sweeps<S: Subject>
     let expiry = Keyspace::from_stored("_expiry")?;
     let entry = [&at(5).as_nanos().to_be_bytes()[..], b"notes\0ghost"].concat();
     // One that is cut short, and one whose stamp differs; both sort before all that is due.
-    write(&engine, vec![spoiled(expiry, Key::from([0].as_slice())), spoiled(expiry, Key::from(entry))])?;
+    plant(&engine, vec![spoiled(expiry, Key::from([0].as_slice())), spoiled(expiry, Key::from(entry))])?;
     let clock = ManualClock::at(at(0));
     let db = Database::with_options(engine, quiet().clock(clock.clone()))?;
     put_expiring(&db, "a")?;
@@ -147,7 +134,7 @@ pub(crate) fn record_with_a_damaged_stamp_keeps_no_other_from_the_sweep<S: Subje
     for key in ["a", "b", "c"] {
         put_expiring(&db, key)?;
     }
-    write(db.engine(), vec![spoiled(notes(), Key::from(b"a".as_slice()))])?;
+    plant(db.engine(), vec![spoiled(notes(), Key::from(b"a".as_slice()))])?;
     let watch = db.watch(notes(), KeyRange::all())?;
     clock.set(at(10));
     let swept = db.sweep(100)?;

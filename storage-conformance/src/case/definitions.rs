@@ -94,3 +94,26 @@ pub(crate) fn puts_into_a_table_without_indexes_never_conflict<S: Subject>(subje
     assert_eq!(table.get(&db, &1)?.as_deref(), Some(&1), "the last commit is the one that counts");
     Ok(())
 }
+
+pub(crate) fn opening_a_table_again_disturbs_nobody<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let people = People::open(&db)?;
+    people.put(&db, 1, &person("rome", "ann", 30))?;
+    let read = runs(&db, |txn| people.table.get(txn, &1).map(drop), |db| People::open(db).map(drop))?;
+    let written = runs(
+        &db,
+        |txn| people.table.put(txn, &2, &person("bonn", "bob", 40)),
+        |db| People::open(db).map(drop),
+    )?;
+    assert_eq!((read, written, db.statistics().conflicts), (1, 1, 0));
+    let refused_definition = runs(
+        &db,
+        |txn| people.table.get(txn, &1).map(drop),
+        |db| {
+            refused(Kind::Invalid, Table::<u64, Person>::define("people").open(db));
+            Ok(())
+        },
+    )?;
+    assert_eq!(refused_definition, 1, "what was refused was not opened");
+    people.is_consistent(&db)
+}

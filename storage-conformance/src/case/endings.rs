@@ -72,3 +72,18 @@ pub(crate) fn range_held_over_a_close_reaches_the_engine_no_more<S: Subject>(sub
     assert_eq!((counts.reads(), counts.entries, counts.values), (0, 0, 0), "{counts:?}");
     Ok(())
 }
+
+pub(crate) fn watch_that_lagged_is_told_so_before_its_end<S: Subject>(subject: &S) -> Result<()> {
+    let (db, script) = scripted(subject)?;
+    let watch = db.watch(notes(), KeyRange::all())?;
+    db.transact(|txn| (0..10_000).try_for_each(|at| txn.put(notes(), at.to_string(), "")))?;
+    assert_eq!(watch.try_next()?.as_ref().map(told).as_deref(), Some("lagged"));
+    db.transact(|txn| (0..10_000).try_for_each(|at| txn.put(notes(), at.to_string(), "")))?;
+    script.on_commit(|_| Err(Error::new(Kind::CommitUnknown, "the script refuses it")));
+    refused(Kind::CommitUnknown, db.put(notes(), "a", "1"));
+    db.close()?;
+    assert_eq!(watch.try_next()?.as_ref().map(told).as_deref(), Some("lagged"));
+    refused(Kind::Unavailable, watch.try_next());
+    refused(Kind::Closed, db.watch(notes(), KeyRange::all()));
+    Ok(())
+}

@@ -1,8 +1,11 @@
 //! Time and commits: what is read fits one moment, whatever passes between the steps of a read.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use storage_core::{
@@ -10,8 +13,11 @@ use storage_core::{
 };
 
 use super::people::{People, person};
-use super::{at, letters, listed, notes, open, quiet, refused, shown, some, timed};
-use crate::scripted::Scripted;
+use super::{
+    all, at, elsewhere, letters, listed, notes, open, quiet, refused, scripted, shown, some, timed,
+    wait_until,
+};
+use crate::scripted::{Gate, Script, Scripted};
 use crate::subject::Subject;
 
 fn put_until<E: Engine>(db: &Database<E>, value: &str, expires: u64) -> Result<()> {
@@ -60,6 +66,23 @@ struct Events {
     event: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
+impl Eventful {
+    /// A clock that stands still, and at which nothing happens yet.
+    fn new() -> Self {
+        Eventful(Arc::new(Events { clock: ManualClock::at(at(0)), event: Mutex::new(None) }))
+    }
+
+    /// Lets something happen the next time that it is read.
+    fn next(&self, event: impl FnOnce() + Send + 'static) {
+        *self.0.event.lock() = Some(Box::new(event));
+    }
+
+    /// Panics the next time that it is read.
+    fn panic_next(&self) {
+        self.next(|| resume_unwind(Box::new("the clock panics")));
+    }
+}
+
 impl Clock for Eventful {
     fn now(&self) -> Timestamp {
         let event = self.0.event.lock().take();
@@ -79,15 +102,15 @@ impl fmt::Debug for Eventful {
 pub(crate) fn lone_get_finds_a_record_that_is_prolonged_while_it_is_read<S: Subject>(
     subject: &S,
 ) -> Result<()> {
-    let manual = ManualClock::at(at(0));
-    let clock = Eventful(Arc::new(Events { clock: manual.clone(), event: Mutex::new(None) }));
+    let clock = Eventful::new();
+    let manual = clock.0.clock.clone();
     let db = Database::with_options(subject.open()?, quiet().clock(clock.clone()))?;
     put_until(&db, "held", 10)?;
     let other = db.clone();
-    *clock.0.event.lock() = Some(Box::new(move || {
+    clock.next(move || {
         put_until(&other, "prolonged", 30).expect("a lone put commits");
         manual.set(at(20));
-    }));
+    });
     assert_eq!(shown(db.get(notes(), "lease")?), some("prolonged"), "it was live at every moment");
     clock.0.clock.set(at(30));
     assert_eq!(shown(db.get(notes(), "lease")?), None);
@@ -128,5 +151,132 @@ pub(crate) fn commit_that_asks_for_no_time_tells_none<S: Subject>(subject: &S) -
     })?;
     assert_eq!((plain.time, plain.numbers), (None, Vec::new()));
     assert_eq!((resting.time, resting.numbers), (None, Vec::new()));
+    Ok(())
+}
+
+/// Reads the lease and writes under it, so that the commit rests on the time.
+fn work_under_the_lease<E: Engine>(db: &Database<E>, before_the_commit: impl Fn()) -> Result<()> {
+    let worked = db.transact(|txn| {
+        assert!(txn.get(notes(), "lease")?.is_some());
+        txn.put(notes(), "done", "under the lease")?;
+        before_the_commit();
+        Ok(())
+    });
+    worked.map(drop)
+}
+
+pub(crate) fn clock_that_panics_in_a_commit_stops_the_database<S: Subject>(subject: &S) -> Result<()> {
+    let clock = Eventful::new();
+    let db = Database::with_options(subject.open()?, quiet().clock(clock.clone()))?;
+    put_until(&db, "held", 10)?;
+    let panicked = catch_unwind(AssertUnwindSafe(|| work_under_the_lease(&db, || clock.panic_next())));
+    assert!(panicked.is_err(), "the panic is the committer's");
+    // In another thread: whoever asks for the time must not wait for a commit that is over.
+    elsewhere(|| {
+        assert_eq!(db.now(), at(0));
+        refused(Kind::Unavailable, db.get(notes(), "lease"));
+        refused(Kind::Unavailable, db.snapshot());
+        refused(Kind::Unavailable, db.put(notes(), "later", "1"));
+        refused(Kind::Unavailable, work_under_the_lease(&db, || ()));
+        Ok(())
+    })?;
+    db.close()
+}
+
+pub(crate) fn clock_that_panics_in_a_group_leaves_nobody_waiting<S: Subject>(subject: &S) -> Result<()> {
+    let clock = Eventful::new();
+    let (engine, script) = Scripted::new(subject.open()?);
+    let db = Database::with_options(engine, quiet().clock(clock.clone()))?;
+    put_until(&db, "held", 10)?;
+    let gate = script.hold_commits();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| db.put(notes(), "first", "1"));
+        gate.wait_for_a_commit();
+        let leader = scope.spawn(|| work_under_the_lease(&db, || ()));
+        wait_until("the leader to be waits", || db.statistics().waiting == 1);
+        let follower = scope.spawn(|| db.put(notes(), "follower", "1"));
+        wait_until("both wait", || db.statistics().waiting == 2);
+        clock.panic_next();
+        gate.open();
+        first.join().expect("it does not panic")?;
+        assert!(leader.join().is_err(), "the panic is the leader's");
+        refused(Kind::CommitUnknown, follower.join().expect("the panic is not the follower's"));
+        Ok::<_, storage_core::Error>(())
+    })?;
+    assert_eq!(db.now(), at(0));
+    refused(Kind::Unavailable, db.get(notes(), "first"));
+    db.close()
+}
+
+pub(crate) fn clock_that_panics_in_a_read_leaves_the_database_usable<S: Subject>(subject: &S) -> Result<()> {
+    let clock = Eventful::new();
+    let db = Database::with_options(subject.open()?, quiet().clock(clock.clone()))?;
+    put_until(&db, "held", 10)?;
+    let reads: [&dyn Fn() -> Result<()>; 4] = [
+        &|| db.get(notes(), "lease").map(drop),
+        &|| db.snapshot().map(drop),
+        &|| db.transact(|txn| txn.get(notes(), "lease").map(drop)).map(drop),
+        &|| db.sweep(10).map(drop),
+    ];
+    for read in reads {
+        clock.panic_next();
+        assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+        read()?;
+    }
+    elsewhere(|| work_under_the_lease(&db, || ()))?;
+    assert_eq!(all(&db, notes())?, "done=under the lease lease=held");
+    Ok(())
+}
+
+/// Overtakes every transaction between its snapshot and its time, and holds the office of the leader meanwhile.
+struct Overtaker<E: Engine> {
+    db: Database<Scripted<E>>,
+    script: Arc<Script>,
+    goes_on: AtomicBool,
+    held: Mutex<Option<(Gate, thread::JoinHandle<Result<()>>)>>,
+}
+
+impl<E: Engine> Overtaker<E> {
+    fn at_the_next_snapshot(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        self.script.after_next_snapshot(move || {
+            this.let_go().expect("a lone put commits");
+            if this.goes_on.load(Ordering::SeqCst) {
+                elsewhere(|| this.db.put(notes(), "other", "1")).expect("a lone put commits");
+                this.hold();
+                this.at_the_next_snapshot();
+            }
+        });
+    }
+
+    /// Lets a commit stand at a gate, so that nobody else gets a turn.
+    fn hold(&self) {
+        let (gate, db) = (self.script.hold_commits(), self.db.clone());
+        let commit = thread::spawn(move || db.put(notes(), "held", "1"));
+        gate.wait_for_a_commit();
+        *self.held.lock() = Some((gate, commit));
+    }
+
+    fn let_go(&self) -> Result<()> {
+        self.script.let_commits_pass();
+        let Some((gate, commit)) = self.held.lock().take() else { return Ok(()) };
+        gate.open();
+        commit.join().expect("a put does not panic")
+    }
+}
+
+pub(crate) fn wait_for_a_moment_ends_at_the_deadline<S: Subject>(subject: &S) -> Result<()> {
+    let (db, script) = scripted(subject)?;
+    put_until(&db, "lease", 10)?;
+    let goes_on = AtomicBool::new(true);
+    let overtaker = Arc::new(Overtaker { db: db.clone(), script, goes_on, held: Mutex::default() });
+    overtaker.at_the_next_snapshot();
+    let impatient = TransactOptions::new().deadline(Duration::ZERO);
+    let begun = Instant::now();
+    refused(Kind::Busy, db.transact_with(impatient, |txn| Ok(txn.now())));
+    assert!(begun.elapsed() < TransactOptions::new().deadline / 2, "the deadline was its own");
+    overtaker.goes_on.store(false, Ordering::SeqCst);
+    overtaker.let_go()?;
+    assert_eq!(db.transact_with(impatient, |txn| Ok(txn.now()))?.value, at(0));
     Ok(())
 }

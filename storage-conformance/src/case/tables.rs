@@ -1,8 +1,9 @@
 //! Typed tables: records with keys and values of their own types.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use storage_core::Direction::{Forward, Reverse};
 use storage_core::{
     Attributes, Codec, CommitTime, Database, Engine, Key, KeyRange, Keyspace, Kind, Number, Result, Sequence,
@@ -263,5 +264,54 @@ pub(crate) fn raw_record_that_is_none_of_a_table_is_told_by_its_readers<S: Subje
         seen.push((record.key().is_ok(), record.value().is_ok()));
     }
     assert_eq!(seen, [(true, true), (true, false), (false, true)]);
+    Ok(())
+}
+
+/// A record whose second part may have no encoded form.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Fickle {
+    text: String,
+    #[serde(serialize_with = "encode_end")]
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum End {
+    Fine,
+    Fails,
+    Panics,
+}
+
+fn encode_end<S: Serializer>(end: &End, serializer: S) -> Result<S::Ok, S::Error> {
+    match end {
+        End::Fine => end.serialize(serializer),
+        End::Fails => Err(serde::ser::Error::custom("it has no encoded form")),
+        End::Panics => resume_unwind(Box::new("it cannot be encoded")),
+    }
+}
+
+pub(crate) fn value_that_cannot_be_encoded_leaves_nothing_in_the_next<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let fickle = |text: &str, end| Fickle { text: text.into(), end };
+    for (name, codec) in [("by_bincode", Codec::Bincode), ("by_json", Codec::Json)] {
+        let table = Table::<u64, Fickle>::define(name).codec(codec).open(&db)?;
+        let put = |value: Fickle| db.transact(|txn| table.put(txn, &1, &value)).map(drop);
+        for (round, end) in [End::Fails, End::Panics, End::Fails].into_iter().enumerate() {
+            match end {
+                End::Panics => {
+                    let panicked = catch_unwind(AssertUnwindSafe(|| put(fickle("begun and cut off", end))));
+                    assert!(panicked.is_err());
+                }
+                _ => drop(refused(Kind::Invalid, put(fickle("begun and given up", end)))),
+            }
+            let whole = fickle(&format!("round {round}"), End::Fine);
+            let mut encoded = Vec::new();
+            codec.encode(&whole, &mut encoded)?;
+            put(fickle(&whole.text, End::Fine))?;
+            assert_eq!(table.get(&db, &1)?.as_deref(), Some(&whole));
+            let stored = db.get(table.keyspace(), Key::of(&1_u64)?)?.expect("it was put");
+            assert_eq!(*stored, *encoded, "{name}: nothing but the value");
+        }
+    }
     Ok(())
 }

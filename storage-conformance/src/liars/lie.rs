@@ -131,7 +131,7 @@ pub const LIARS: &[Liar] = &[
     liar(Lie::CutValues, "large_values_come_back_whole", NO_SUCH_DATA, NOT_ISOLATION),
     liar(Lie::OneKeyspace, "keyspaces_are_independent", Must, NOT_ISOLATION),
     liar(Lie::KeysEndAtNul, "keys_that_start_alike_are_distinct", Must, NOT_ISOLATION),
-    liar(Lie::KeysFoldCase, "keys_that_differ_in_case_are_distinct", NO_SUCH_DATA, NOT_ISOLATION),
+    liar(Lie::KeysFoldCase, "keys_that_differ_in_case_are_distinct", Must, NOT_ISOLATION),
     liar(Lie::NoExpiry, "record_is_gone_at_its_expiry", Must, NOT_ISOLATION),
     liar(Lie::NoUserByte, "user_byte_is_kept_beside_the_value", Must, NOT_ISOLATION),
     liar(Lie::StaleGet, "put_value_reads_back", Must, Must),

@@ -28,6 +28,8 @@ pub enum Answer {
     Range(Vec<Result<Found, Refusal>>),
     /// The time, in nanoseconds since 1970.
     Time(u64),
+    /// The rows of a page, each its key and group, and whether more follow.
+    Page(Vec<(u8, u8)>, bool),
     /// How many expired records were removed.
     Swept(usize),
     /// A transaction that committed: what its actions answered, and the numbers that it drew.

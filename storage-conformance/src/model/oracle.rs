@@ -5,6 +5,7 @@ use storage_core::Kind;
 use super::answer::{Answer, Event, Refusal, Shown};
 use super::pending::{Committed, Ground, Pending};
 use super::plan::{CLOCK_START, packed};
+use super::rows::Rows;
 use super::state::{Entry, KEYSPACES, Range, State, check_read, listed};
 use super::step::{Action, Bytes, End, Look, Place, Step, Write};
 
@@ -13,6 +14,7 @@ use super::step::{Action, Bytes, End, Look, Place, Step, Write};
 pub(super) struct Oracle {
     newest: State,
     held: Vec<(State, u64)>,
+    rows: Rows,
     clock: u64,
     /// The time: it follows the clock, but never back while the database is open.
     now: u64,
@@ -30,8 +32,8 @@ struct Run {
 impl Oracle {
     /// An empty store whose keyspaces have these names. It outlives being closed, or does not.
     pub(super) fn new(names: [&'static str; KEYSPACES], reopens: bool) -> Self {
-        let (newest, held, events) = Default::default();
-        Oracle { newest, held, clock: CLOCK_START, now: CLOCK_START, names, reopens, events }
+        let (newest, held, rows, events) = Default::default();
+        Oracle { newest, held, rows, clock: CLOCK_START, now: CLOCK_START, names, reopens, events }
     }
 
     /// What a step must answer. For a transaction, `began` is when its last run began.
@@ -69,6 +71,9 @@ impl Oracle {
                 }
                 Answer::Swept(swept.len())
             }
+            Step::PutRow { key, group } => self.rows.put(*key, *group),
+            Step::DeleteRows { first, last } => self.rows.delete(*first, *last),
+            Step::Page { listing, order, limit } => self.rows.page(*listing, *order, *limit),
             Step::Sync => Answer::Done,
             Step::Reopen => {
                 self.held.clear();

@@ -9,7 +9,8 @@ use proptest::sample::select;
 use storage_core::limits::{DERIVED_KEY_LEN_MAX, KEY_LEN_MAX};
 
 use super::step::{
-    Action, Beside, Bounds, Bytes, End, Level, Limit, Look, Order, Place, Put, Span, Step, Values, Write,
+    Action, Beside, Bounds, Bytes, End, Level, Limit, Listing, Look, Order, Place, Put, Span, Step, Values,
+    Write,
 };
 
 /// The longest value of the databases under test: low, so that a history can be over it.
@@ -54,10 +55,24 @@ fn step() -> BoxedStrategy<Step> {
         6 => steps().prop_map(Step::ClockForward),
         1 => steps().prop_map(Step::ClockBack),
         3 => option::weighted(0.3, 0..4_usize).prop_map(|limit| Step::Sweep { limit }),
+        6 => (row(), 0..3_u8).prop_map(|(key, group)| Step::PutRow { key, group }),
+        2 => (row(), row()).prop_map(|(first, last)| Step::DeleteRows { first, last }),
+        6 => page(),
         1 => Just(Step::Sync),
         2 => Just(Step::Reopen),
     ]
     .boxed()
+}
+
+/// Few, so that pages meet rows that came or went since the one before.
+fn row() -> impl Strategy<Value = u8> {
+    prop_oneof![8 => 0..8_u8, 1 => any::<u8>()]
+}
+
+fn page() -> impl Strategy<Value = Step> {
+    let listing = select(vec![Listing::ByKey, Listing::ByGroup]);
+    let limit = prop_oneof![12 => 1..4_usize, 1 => Just(0), 1 => Just(100)];
+    (listing, order(), limit).prop_map(|(listing, order, limit)| Step::Page { listing, order, limit })
 }
 
 fn action() -> BoxedStrategy<Action> {

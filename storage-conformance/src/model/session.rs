@@ -15,6 +15,7 @@ use storage_core::{
 use super::answer::{Answer, Event, Found, Refusal, Shown};
 use super::oracle::FAILURE;
 use super::plan::VALUE_LEN_MAX;
+use super::rows::{Cursors, RowTable};
 use super::state::KEYSPACES;
 use super::step::{
     Action, Beside, Bounds, Bytes, End, Level, Limit, Look, Order, Place, Put, Step, Values, Write,
@@ -26,6 +27,7 @@ pub(super) struct Session<E: Engine> {
     held: Vec<Snapshot<E>>,
     watches: [Watch; KEYSPACES],
     database: Database<E>,
+    rows: RowTable,
     clock: ManualClock,
     keyspaces: [Keyspace; KEYSPACES],
 }
@@ -49,7 +51,8 @@ impl<E: Engine> Session<E> {
         let database = Database::with_options(engine, options)?;
         let [first, second] = keyspaces;
         let watches = [database.watch(first, KeyRange::all())?, database.watch(second, KeyRange::all())?];
-        Ok(Session { held: Vec::new(), watches, database, clock: clock.clone(), keyspaces })
+        let rows = RowTable::open(&database)?;
+        Ok(Session { held: Vec::new(), watches, database, rows, clock: clock.clone(), keyspaces })
     }
 
     /// Does a step. An error is one that no step may answer with.
@@ -91,6 +94,11 @@ impl<E: Engine> Session<E> {
                 let limit = limit.unwrap_or(usize::MAX);
                 answered(self.database.sweep(limit).map(|swept| Answer::Swept(swept.records)))
             }
+            Step::PutRow { key, group } => done(self.rows.put(&self.database, *key, *group)),
+            Step::DeleteRows { first, last } => done(self.rows.delete(&self.database, *first, *last)),
+            Step::Page { listing, order, limit } => {
+                answered(self.rows.page(&self.database, *listing, *order, *limit))
+            }
             Step::Sync => done(self.database.sync()),
             Step::Reopen => {
                 self.held.clear();
@@ -123,8 +131,14 @@ impl<E: Engine> Session<E> {
         Answer::Time(self.database.now().as_nanos())
     }
 
-    /// Closes the database. From then on every call is `Closed`, and closing again does nothing.
-    pub(super) fn close(self) -> Result<()> {
+    /// Goes on with the listings of an earlier session.
+    pub(super) fn go_on(&mut self, cursors: Cursors<String>) {
+        self.rows.cursors = cursors;
+    }
+
+    /// Closes the database, and tells where its listings stand. From then on every call is `Closed`, and closing again
+    /// does nothing.
+    pub(super) fn close(self) -> Result<Cursors<String>> {
         self.database.close()?;
         let keyspace = self.keyspaces[0];
         let mut calls = vec![
@@ -140,7 +154,8 @@ impl<E: Engine> Session<E> {
                 return Err(unexpected(format!("after close, a call was answered with {call:?}")));
             }
         }
-        self.database.close()
+        self.database.close()?;
+        Ok(self.rows.cursors)
     }
 
     /// Time does not go back in an open database, once it was looked at: so it is.

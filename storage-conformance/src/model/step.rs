@@ -56,6 +56,29 @@ pub enum Step {
         /// At most so many; all without it.
         limit: Option<usize>,
     },
+    /// Puts a row of the indexed table by itself.
+    PutRow {
+        /// Its key.
+        key: u8,
+        /// Its value, by which it is indexed.
+        group: u8,
+    },
+    /// Deletes rows by themselves: one, or a range of keys, which is refused in the wrong order.
+    DeleteRows {
+        /// The first.
+        first: u8,
+        /// The last.
+        last: u8,
+    },
+    /// Reads the next page of a listing of the rows: the first one behind the last.
+    Page {
+        /// The listing.
+        listing: Listing,
+        /// From which end it is read. Each way goes on by itself.
+        order: Order,
+        /// The most rows of the page.
+        limit: usize,
+    },
     /// Makes everything durable.
     Sync,
     /// Closes the database and opens it again. Where nothing outlives that, it only lets all snapshots go.
@@ -227,6 +250,17 @@ pub enum Limit {
     With(Bytes),
     /// This key, and it is not in the range.
     Without(Bytes),
+}
+
+/// A listing of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Listing {
+    /// In the order of their keys.
+    ByKey,
+    /// In the order of their groups, then of their keys.
+    ByGroup,
 }
 
 /// From which end a range is read.

@@ -360,6 +360,7 @@ macro_rules! for_each_case {
                 typed_records_expire
                 numbers_and_times_of_the_commit_fill_typed_records
                 raw_record_that_is_none_of_a_table_is_told_by_its_readers
+                value_that_cannot_be_encoded_leaves_nothing_in_the_next
             }
             indexes {
                 index_orders_by_its_fields_then_by_key
@@ -424,6 +425,7 @@ macro_rules! for_each_case {
                 raw_put_in_line_behind_the_opening_of_its_table_is_indexed
                 raw_put_in_line_before_the_opening_of_its_table_is_found_by_it
                 puts_into_a_table_without_indexes_never_conflict
+                opening_a_table_again_disturbs_nobody
             }
             background {
                 commit_during_a_sync_by_hand_is_synced_in_the_background
@@ -440,6 +442,10 @@ macro_rules! for_each_case {
                 lone_get_finds_a_record_that_is_prolonged_while_it_is_read
                 refusal_by_a_holder_that_has_expired_since_does_not_stand
                 commit_that_asks_for_no_time_tells_none
+                clock_that_panics_in_a_commit_stops_the_database
+                clock_that_panics_in_a_group_leaves_nobody_waiting
+                clock_that_panics_in_a_read_leaves_the_database_usable
+                wait_for_a_moment_ends_at_the_deadline
             }
             refusals {
                 limits_raised_in_their_fields_are_those_of_the_largest
@@ -456,6 +462,19 @@ macro_rules! for_each_case {
                 drop_of_the_last_handle_ends_watches
                 waiting_watch_is_woken_when_the_database_stops
                 range_held_over_a_close_reaches_the_engine_no_more
+                watch_that_lagged_is_told_so_before_its_end
+            }
+            discards {
+                damaged_record_of_an_indexed_table_is_discarded
+                discard_and_put_in_one_transaction_replace_a_damaged_record
+                discard_deletes_a_readable_record_as_delete_does
+                entries_of_keys_that_end_alike_are_told_apart
+                discarded_record_leaves_a_unique_value_that_another_has_taken
+                discard_conflicts_with_who_writes_the_record_meanwhile
+                damaged_entry_goes_with_its_record
+                damaged_records_are_listed_with_their_reasons
+                sweeps_pass_damaged_records_of_an_indexed_table
+                damaged_stamp_is_not_believed_about_its_end
             }
             reopen needs Reopen {
                 records_survive_reopening

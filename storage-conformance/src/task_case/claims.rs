@@ -339,3 +339,24 @@ pub(crate) fn lease_of_no_time_is_refused<S: Subject>(subject: &S) -> Result<()>
     assert_eq!(tasks.get_task("a")?.status, Pending);
     Ok(())
 }
+
+pub(crate) fn task_past_its_deadline_is_not_begun_without_a_claim<S: Subject>(subject: &S) -> Result<()> {
+    let (tasks, clock) = timed(subject)?;
+    for id in ["begun", "late", "given up"] {
+        tasks.save_task(due(id, AVS, 10))?;
+    }
+    clock.set(seconds(9));
+    assert_eq!(tasks.update_task_status("begun", Processing)?.status, Processing);
+    clock.set(seconds(10));
+    assert_refused!(
+        tasks.update_task_status("late", Processing),
+        TaskError::InvalidTransition { from: Failed, to: Processing, .. }
+    );
+    let late = tasks.get_task("late")?;
+    assert_eq!((late.status, late.attempts, late.updated_at), (Failed, 0, seconds(10)));
+    assert!(late.failure.is_some() && !late.is_dead);
+    assert_eq!(tasks.update_task_status("given up", Failed)?.status, Failed);
+    // One that was begun in time may still end well.
+    assert_eq!(tasks.update_task_status("begun", Completed)?.status, Completed);
+    super::assert_indexes_equal_records(&tasks, &[AVS])
+}

@@ -113,3 +113,18 @@ pub(crate) fn unreadable_task_blocks_no_claim<S: Subject>(subject: &S) -> Result
     assert!(tasks.claim_next(Scope::All, LEASE)?.is_none());
     Ok(())
 }
+
+pub(crate) fn unreadable_task_is_removed_and_saved_anew<S: Subject>(subject: &S) -> Result<()> {
+    let tasks = damaged(subject)?;
+    tasks.delete_task("t-2")?;
+    assert_refused!(tasks.get_task("t-2"), TaskError::NotFound { .. });
+    assert_refused!(tasks.delete_task("t-2"), TaskError::NotFound { .. });
+    assert_eq!(tasks.count_tasks(Scope::All)?.pending, 4);
+    super::assert_indexes_equal_records(&tasks, &[AVS])?;
+    tasks.save_task(task("t-2", AVS))?;
+    damage_task(subject, &tasks, "t-2")?;
+    tasks.rewind(AVS, 1, 0, &["t-1", "t-2", "absent"])?;
+    assert_eq!(super::pending(&tasks, Scope::All)?, ["t-0", "t-3", "t-4"]);
+    tasks.save_task(task("t-2", AVS))?;
+    super::assert_indexes_equal_records(&tasks, &[AVS])
+}

@@ -299,3 +299,15 @@ pub(crate) fn markers_last_as_long_as_they_are_told<S: Subject>(subject: &S) -> 
     assert!(lasting.is_task_processed("for ever")?);
     Ok(())
 }
+
+pub(crate) fn markers_that_last_no_time_are_refused<S: Subject>(subject: &S) -> Result<()> {
+    let db = case::open(subject)?;
+    let executor = ExecutorStore::open(&db)?.with_processed_ttl(Duration::ZERO);
+    assert_refused!(executor.mark_task_processed("t"), TaskError::InvalidArgument(_));
+    assert_refused!(executor.claim("t"), TaskError::InvalidArgument(_));
+    assert!(!executor.is_task_processed("t")?);
+    let executor = ExecutorStore::open(&db)?.with_processed_ttl(Duration::MAX);
+    assert!(executor.claim("t")?);
+    assert!(executor.is_task_processed("t")?);
+    Ok(())
+}

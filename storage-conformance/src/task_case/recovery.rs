@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use storage_core::Timestamp;
-use storage_stores::tasks::{Recovered, Result, RetryPolicy, Scope, Task, TaskStatus};
+use storage_stores::tasks::{Recovered, Result, RetryPolicy, Scope, Task, TaskStatus, TaskStore};
 
 use super::{AVS, LEASE, OTHER_AVS, listed, pending, seconds, task, timed};
+use crate::case;
 use crate::subject::Subject;
 
 fn ready(recovered: &Recovered) -> Vec<&str> {
@@ -115,4 +116,41 @@ pub(crate) fn ended_tasks_are_purged<S: Subject>(subject: &S) -> Result<()> {
     assert_eq!(pending(&tasks, Scope::All)?, ["pending"]);
     assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, 100)?, 3);
     super::assert_indexes_equal_records(&tasks, &[AVS, OTHER_AVS])
+}
+
+pub(crate) fn recovery_looks_at_one_moment<S: Subject>(subject: &S) -> Result<()> {
+    let db = case::counted(subject)?;
+    let tasks = TaskStore::open(&db)?;
+    for id in ["a", "b"] {
+        tasks.save_task(task(id, AVS))?;
+    }
+    for scope in [Scope::All, Scope::Avs(AVS)] {
+        db.engine().reset();
+        assert_eq!(ready(&tasks.recover(scope)?), ["a", "b"]);
+        let counts = db.engine().counts();
+        assert_eq!(
+            (counts.snapshots, counts.gets),
+            (1, 0),
+            "a task that moves between two looks would be in none of them, or in both: {counts:?}"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn many_ended_tasks_are_purged_in_parts<S: Subject>(subject: &S) -> Result<()> {
+    const TASKS: usize = 1_000;
+    let db = case::counted(subject)?;
+    let tasks = TaskStore::open(&db)?;
+    for number in 0..TASKS {
+        let id = format!("t-{number:04}");
+        tasks.save_task(task(&id, AVS))?;
+        tasks.update_task_status(&id, TaskStatus::Failed)?;
+    }
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, 300)?, 300);
+    db.engine().reset();
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, usize::MAX)?, 700);
+    let counts = db.engine().counts();
+    assert!(counts.writes / counts.commits < 2_000, "one transaction takes a part: {counts:?}");
+    assert_eq!(tasks.purge_ended_before(Scope::All, Timestamp::MAX, usize::MAX)?, 0);
+    super::assert_indexes_equal_records(&tasks, &[AVS])
 }

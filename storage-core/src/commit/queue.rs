@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::options::Deadline;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait, spin_until};
 
 /// A queue of members `M`, each of which is answered with an `R`.
 #[derive(Debug)]
@@ -33,12 +33,7 @@ struct Waiter<M, R> {
 impl<M, R> Waiter<M, R> {
     /// Waits a little without sleeping.
     fn spin(&self) {
-        for _ in 0..SPINS {
-            if self.over.load(Ordering::Acquire) != 0 {
-                return;
-            }
-            std::hint::spin_loop();
-        }
+        spin_until(|| self.over.load(Ordering::Acquire) != 0);
     }
 
     fn wake(&self) {
@@ -46,14 +41,6 @@ impl<M, R> Waiter<M, R> {
         self.changed.notify_one();
     }
 }
-
-/// A few microseconds: what a sleeping thread takes to wake.
-#[cfg(not(shuttle))]
-const SPINS: u32 = 200;
-
-/// Schedules have no time.
-#[cfg(shuttle)]
-const SPINS: u32 = 0;
 
 /// What a waiter waits with; `None` for one that wants to lead alone, without a member of its own.
 #[derive(Debug)]
@@ -87,7 +74,7 @@ impl<M, R> Queue<M, R> {
     }
 
     /// Waits until `member` leads, is answered, or `deadline` passes untaken.
-    pub(crate) fn submit(&self, member: M, deadline: Deadline) -> Turn<'_, M, R> {
+    pub(crate) fn submit(&self, member: M, deadline: &Deadline) -> Turn<'_, M, R> {
         match self.wait(Some(member), deadline) {
             Slot::Leads(Some(member), began) => Turn::Lead(Leadership { queue: self, began }, member),
             Slot::Done(answer) => Turn::Done(answer),
@@ -97,7 +84,7 @@ impl<M, R> Queue<M, R> {
     }
 
     /// Waits until nobody else commits, or until `deadline`. Everyone who comes later waits behind.
-    pub(crate) fn lead_alone(&self, deadline: Deadline) -> Option<Leadership<'_, M, R>> {
+    pub(crate) fn lead_alone(&self, deadline: &Deadline) -> Option<Leadership<'_, M, R>> {
         match self.wait(None, deadline) {
             Slot::Leads(_, began) => Some(Leadership { queue: self, began }),
             _ => None,
@@ -109,7 +96,7 @@ impl<M, R> Queue<M, R> {
         self.state.lock().waiting.len()
     }
 
-    fn wait(&self, member: Option<M>, deadline: Deadline) -> Slot<M, R> {
+    fn wait(&self, member: Option<M>, deadline: &Deadline) -> Slot<M, R> {
         let mut state = self.state.lock();
         if !state.led {
             state.led = true;
@@ -237,14 +224,14 @@ mod tests {
     use super::*;
 
     fn soon() -> Deadline {
-        Deadline::After(Duration::from_secs(30))
+        Deadline::after(Duration::from_secs(30))
     }
 
     #[test]
     fn a_lone_member_leads_at_once() {
         let queue = Queue::<u32, u32>::new();
         for member in 0..3 {
-            let Turn::Lead(leadership, own) = queue.submit(member, soon()) else { panic!("it leads") };
+            let Turn::Lead(leadership, own) = queue.submit(member, &soon()) else { panic!("it leads") };
             assert_eq!(own, member);
             assert!(leadership.take_followers(|_| true).is_empty());
         }
@@ -253,15 +240,15 @@ mod tests {
     #[test]
     fn a_member_past_its_deadline_gets_itself_back() {
         let queue = Queue::<u32, u32>::new();
-        let leadership = queue.lead_alone(soon()).expect("nobody else leads");
-        let Turn::TimedOut(own) = queue.submit(7, Deadline::After(Duration::ZERO)) else {
+        let leadership = queue.lead_alone(&soon()).expect("nobody else leads");
+        let Turn::TimedOut(own) = queue.submit(7, &Deadline::after(Duration::ZERO)) else {
             panic!("the office is taken")
         };
         assert_eq!(own, 7);
-        assert!(queue.lead_alone(Deadline::After(Duration::ZERO)).is_none());
+        assert!(queue.lead_alone(&Deadline::after(Duration::ZERO)).is_none());
         assert!(leadership.take_followers(|_| true).is_empty());
         drop(leadership);
-        assert!(matches!(queue.submit(8, soon()), Turn::Lead(_, 8)));
+        assert!(matches!(queue.submit(8, &soon()), Turn::Lead(_, 8)));
     }
 
     #[test]
@@ -283,7 +270,7 @@ mod tests {
                 scope.spawn(move || {
                     for step in 0..500 {
                         let member = thread * 1000 + step;
-                        let answer = match queue.submit(member, soon()) {
+                        let answer = match queue.submit(member, &soon()) {
                             Turn::Lead(leadership, own) => commit(own, leadership),
                             Turn::Done(answer) => answer,
                             Turn::TimedOut(_) => panic!("nobody waits for half a minute"),

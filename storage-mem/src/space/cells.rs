@@ -4,17 +4,17 @@
 //! it. Under a part of the hash nothing but one cell's lock is taken, and no part of the hash under a cell's lock.
 
 use ahash::RandomState;
-use dashmap::DashMap;
 use storage_core::{Decoded, KeyRange, Payload, Record, Stamp, Value};
 
 use super::{Place, Remains};
 use crate::cell::Cell;
 use crate::chain::{Chain, Trimmed, Version};
 use crate::index::{Fate, Index, Keyed, Prefix, Slot};
+use crate::sync::Hash;
 
 #[derive(Debug)]
 pub(crate) struct Cells {
-    hash: DashMap<Cell, (), RandomState>,
+    hash: Hash<Cell>,
     order: Index<CellSlot>,
 }
 
@@ -50,7 +50,7 @@ impl Slot for CellSlot {
 
 impl Cells {
     pub(crate) fn new() -> Self {
-        Cells { hash: DashMap::with_hasher(RandomState::new()), order: Index::new() }
+        Cells { hash: Hash::with_hasher(RandomState::new()), order: Index::new() }
     }
 
     pub(crate) fn order(&self) -> &Index<CellSlot> {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use storage_core::{
-    Database, Direction, Durability, Engine, KeyLike, KeyRange, Table, TableKey, TableValue, Transaction,
+    Database, Direction, Durability, Engine, KeyLike, KeyRange, Kind, Table, TableKey, TableValue,
+    Transaction,
 };
 
 use super::error::Result;
@@ -35,16 +36,19 @@ impl<E: Engine> Access<E> {
         Ok(table.put_now(&self.db, key, Arc::clone(value), self.durability)?)
     }
 
-    /// Whether there was a record to delete.
+    /// Whether there was a record to delete. One that cannot be read was there.
     pub(super) fn delete<K: TableKey, V: TableValue, Q: KeyLike<K> + ?Sized>(
         &self,
         table: &Table<K, V>,
         key: &Q,
     ) -> Result<bool> {
         self.transact(|txn| {
-            let found = table.contains(txn, key)?;
+            let found = match table.contains(txn, key) {
+                Err(error) if error.kind() == Kind::Corrupt => true,
+                found => found?,
+            };
             if found {
-                table.delete(txn, key)?;
+                table.discard(txn, key)?;
             }
             Ok(found)
         })

@@ -10,7 +10,7 @@ use super::listing::{Listing, Paging, Part, list};
 use super::store::{Scope, TaskStore, invalid_transition};
 use super::task::{TaskRecord, TaskStatus};
 
-/// So many tasks are given up by one transaction.
+/// So many tasks are given up, or removed, by one transaction.
 const CHUNK_LEN: usize = 256;
 
 /// What a recovery found.
@@ -98,17 +98,27 @@ impl<E: Engine> TaskStore<E> {
 
     /// Removes tasks that ended before a time, dead letters included, at most `limit` of them. How many it removed.
     ///
-    /// One that cannot be read stays.
+    /// One that cannot be read stays. It goes in transactions of limited size, so that an error may come after some of
+    /// them.
     pub fn purge_ended_before(&self, scope: Scope<'_>, time: Timestamp, limit: usize) -> Result<usize> {
         if limit == 0 {
             return Err(TaskError::InvalidArgument("purge limit is 0, smallest is 1".into()));
         }
         let Some(last) = time.as_nanos().checked_sub(1).map(Timestamp::from_nanos) else { return Ok(0) };
-        self.access.transact(|txn| {
-            let ids = self.ended_until(txn, scope, last, limit)?;
-            ids.iter().try_for_each(|id| self.tasks.delete(txn, id))?;
-            Ok(ids.len())
-        })
+        let mut removed = 0;
+        while removed < limit {
+            let max = CHUNK_LEN.min(limit - removed);
+            let found = self.access.transact(|txn| {
+                let ids = self.ended_until(txn, scope, last, max)?;
+                ids.iter().try_for_each(|id| self.tasks.delete(txn, id))?;
+                Ok(ids.len())
+            })?;
+            removed += found;
+            if found < max {
+                break;
+            }
+        }
+        Ok(removed)
     }
 
     /// The ids of tasks that ended by a time and can be read.
@@ -142,10 +152,11 @@ impl<E: Engine> TaskStore<E> {
 
     /// Removes the tasks of orphaned blocks and the blocks above a number, as one. How many blocks it removed.
     ///
-    /// An id that is not there is passed over.
+    /// An id that is not there is passed over. Tasks that cannot be read are removed as
+    /// [`delete_task`](Self::delete_task) does.
     pub fn rewind(&self, avs: &str, chain_id: u64, number: u64, orphaned: &[&str]) -> Result<u64> {
         self.access.transact(|txn| {
-            orphaned.iter().try_for_each(|id| self.tasks.delete(txn, *id))?;
+            orphaned.iter().try_for_each(|id| self.tasks.discard(txn, *id))?;
             self.truncate_in(txn, avs, chain_id, number)
         })
     }

@@ -174,9 +174,11 @@ impl<E: Engine> TaskStore<E> {
     /// Moves a task to another status.
     ///
     /// `InvalidTransition`, and nothing changed, for one that the graph does not have; `NotDue` for a task that a retry
-    /// has delayed. One that goes to processing is on the store's [lease](Self::with_lease), and counts an attempt.
+    /// has delayed. One that goes to processing is on the store's [lease](Self::with_lease), and counts an attempt. Past
+    /// its deadline it is not begun, as with [`claim_task`](Self::claim_task): it becomes failed, and that is
+    /// `InvalidTransition` too.
     pub fn update_task_status(&self, id: &str, to: TaskStatus) -> Result<Arc<TaskRecord>> {
-        self.access.transact(|txn| {
+        let record = self.access.transact(|txn| {
             let record = self.stored(txn, id)?;
             if !record.status.may_become(to) {
                 return Err(invalid_transition(&record, to));
@@ -186,17 +188,23 @@ impl<E: Engine> TaskStore<E> {
                 TaskStatus::Processing => {
                     check_lease(self.lease)?;
                     check_due(&record, now)?;
-                    record.claimed(now, self.lease)
+                    self.hopeless(&record, now).unwrap_or_else(|| record.claimed(now, self.lease))
                 }
                 TaskStatus::Failed => record.failed(now, None),
                 TaskStatus::Completed => record.completed(now),
                 TaskStatus::Pending => return Err(invalid_transition(&record, to)),
             };
             self.replace(txn, changed)
-        })
+        })?;
+        match record.status == to {
+            true => Ok(record),
+            false => Err(invalid_transition(&record, to)),
+        }
     }
 
     /// Removes a task, whatever its status. `NotFound` if there is none.
+    ///
+    /// One that cannot be read is removed too, at the cost of a walk through the indexes of all tasks.
     pub fn delete_task(&self, id: &str) -> Result<()> {
         match self.access.delete(&self.tasks, id)? {
             true => Ok(()),
