@@ -248,9 +248,6 @@ impl<E: Engine> Clone for AsyncDatabase<E> {
 
 impl<E: Engine> fmt::Debug for AsyncDatabase<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncDatabase")
-            .field("database", &self.database)
-            .field("place", &self.place)
-            .finish()
+        f.debug_struct("AsyncDatabase").field("database", &self.database).field("place", &self.place).finish()
     }
 }
