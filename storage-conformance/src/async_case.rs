@@ -152,7 +152,11 @@ pub(crate) fn joined<T>(joined: std::result::Result<Result<T>, tokio::task::Join
     joined.unwrap_or_else(|error| Err(Error::new(Kind::Internal, "a task failed").caused_by(error)))
 }
 
-/// What a future under a timeout came to, which must not have run out.
+/// What a future came to, which must not need a timeout to be polled again.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("it takes microseconds")
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(PATIENCE) => panic!("it takes microseconds, unless nobody wakes it"),
+        output = future => output,
+    }
 }

@@ -22,6 +22,8 @@
 //! # Ok::<(), storage_core::Error>(())
 //! ```
 //!
+//! The feature `tokio` adds `AsyncDatabase`, the same for async code.
+//!
 //! Whoever writes an engine starts at [`engine`], the whole contract.
 
 pub mod engine;

@@ -11,8 +11,8 @@ use storage_core::{AsyncDatabase, AsyncWatch, Error, KeyRange, Kind, Result, Tra
 use tokio::runtime::Builder;
 use tokio::spawn;
 
-use super::{faces, joined, on_each_face, one_thread, paused, poll_once, soon, two_threads};
-use crate::case::{notes, open, refused, scripted, told};
+use super::{joined, on_each_face, one_thread, paused, poll_once, soon, two_threads};
+use crate::case::{elsewhere, notes, open, refused, scripted, told};
 use crate::subject::Subject;
 
 /// Every event that waits.
@@ -25,23 +25,22 @@ fn waiting(watch: &mut AsyncWatch) -> Result<Vec<String>> {
 }
 
 pub(crate) fn event_wakes_the_task_that_waits<S: Subject>(subject: &S) -> Result<()> {
-    for db in faces(subject)? {
+    on_each_face(subject, async |db| {
         let mut watch = db.watch(notes(), KeyRange::all())?;
-        let runtime = two_threads();
-        let task = runtime.spawn(async move {
+        let task = spawn(async move {
             let first = soon(watch.next()).await?;
             let second = soon(watch.next()).await?;
             Ok([told(&first), told(&second)])
         });
+        tokio::task::yield_now().await;
+        assert!(!task.is_finished(), "it waits");
         // One from a thread that knows no runtime, one from a task.
-        db.blocking().put(notes(), "a", "")?;
-        let told = runtime.block_on(async {
-            db.delete(notes(), "a").await?;
-            joined(task.await)
-        })?;
-        assert_eq!(told, ["put a", "delete a"]);
-    }
-    Ok(())
+        elsewhere(|| db.blocking().put(notes(), "a", ""))?;
+        tokio::task::yield_now().await;
+        db.delete(notes(), "a").await?;
+        assert_eq!(joined(task.await)?, ["put a", "delete a"]);
+        Ok(())
+    })
 }
 
 pub(crate) fn waiting_tasks_hold_no_thread<S: Subject>(subject: &S) -> Result<()> {
