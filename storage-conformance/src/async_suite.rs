@@ -44,6 +44,7 @@ macro_rules! for_each_async_case {
             }
             watches {
                 event_wakes_the_task_that_waits
+                watch_that_changes_tasks_wakes_the_new_one
                 waiting_tasks_hold_no_thread
                 dropped_wait_loses_no_event
                 race_with_other_futures_loses_no_event

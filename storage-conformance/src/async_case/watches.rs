@@ -1,9 +1,10 @@
 //! Watches that tasks wait for: woken without a thread, and no event lost with a future.
 
-use std::future::ready;
+use std::future::poll_fn;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -39,6 +40,19 @@ pub(crate) fn event_wakes_the_task_that_waits<S: Subject>(subject: &S) -> Result
         tokio::task::yield_now().await;
         db.delete(notes(), "a").await?;
         assert_eq!(joined(task.await)?, ["put a", "delete a"]);
+        Ok(())
+    })
+}
+
+pub(crate) fn watch_that_changes_tasks_wakes_the_new_one<S: Subject>(subject: &S) -> Result<()> {
+    let db = AsyncDatabase::new(open(subject)?);
+    let mut watch = db.watch(notes(), KeyRange::all())?;
+    assert!(poll_once(watch.next()).is_pending());
+    one_thread().block_on(async {
+        let task = spawn(async move { soon(watch.next()).await });
+        tokio::task::yield_now().await;
+        db.put(notes(), "a", "").await?;
+        assert_eq!(told(&joined(task.await)?), "put a");
         Ok(())
     })
 }
@@ -116,17 +130,19 @@ pub(crate) fn race_with_other_futures_loses_no_event<S: Subject>(subject: &S) ->
     const EVENTS: usize = 1_000;
     let db = AsyncDatabase::new(open(subject)?);
     let mut watch = db.watch(notes(), KeyRange::all())?;
+    // So many at once that the reader, as a task, is made to pause between two of them.
+    (0..EVENTS).try_for_each(|event| db.blocking().put(notes(), event.to_string(), ""))?;
     let seen = thread::scope(|scope| {
         let writer = scope
             .spawn(|| (0..EVENTS).try_for_each(|event| db.blocking().put(notes(), event.to_string(), "")));
         let runtime = two_threads();
-        // As a task it is made to pause now and then, at polls that it cannot foresee.
         let reader = runtime.spawn(async move {
             let mut seen = Vec::new();
-            while seen.len() < EVENTS {
-                tokio::select! {
-                    event = watch.next() => seen.push(told(&event?)),
-                    () = ready(()) => tokio::task::yield_now().await,
+            while seen.len() < 2 * EVENTS {
+                // Each wait loses its race at its first poll, whatever kept it: no event, or its task's turn.
+                match poll_fn(|context| Poll::Ready(pin!(watch.next()).poll(context))).await {
+                    Poll::Ready(event) => seen.push(told(&event?)),
+                    Poll::Pending => tokio::task::yield_now().await,
                 }
             }
             Ok(seen)
@@ -134,7 +150,7 @@ pub(crate) fn race_with_other_futures_loses_no_event<S: Subject>(subject: &S) ->
         writer.join().expect("puts do not panic")?;
         runtime.block_on(async { joined(soon(reader).await) })
     })?;
-    let expected: Vec<_> = (0..EVENTS).map(|event| format!("put {event}")).collect();
+    let expected: Vec<_> = (0..EVENTS).chain(0..EVENTS).map(|event| format!("put {event}")).collect();
     assert_eq!(seen, expected);
     Ok(())
 }
