@@ -12,6 +12,10 @@
 //! # fn main() {}
 //! ```
 
+#[cfg(feature = "tokio")]
+mod async_case;
+#[cfg(feature = "tokio")]
+pub mod async_suite;
 mod case;
 pub mod counting;
 pub mod cycles;

@@ -92,6 +92,14 @@ impl Capabilities {
         self.sync_survives > Survives::Memory
     }
 
+    /// Whether a call may wait for a device or a network: not where everything is gone with the process.
+    ///
+    /// Such an engine takes processor time only. The async face runs its calls without a hop to another thread, also
+    /// where a whole database library keeps its pages in memory.
+    pub fn waits(&self) -> bool {
+        self.reopens()
+    }
+
     /// Whether deferred commits need a later `sync` to survive what `Sync` ones do.
     pub fn needs_sync(&self) -> bool {
         self.deferred_survives < self.sync_survives

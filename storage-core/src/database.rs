@@ -185,9 +185,7 @@ impl<E: Engine> Database<E> {
         attributes: Attributes,
         options: TransactOptions,
     ) -> Result<()> {
-        let value = value.as_ref();
-        self.0.limits.check_value(value.len())?;
-        let record = Record { stamp: attributes.stamp()?, value: Payload::new(value) };
+        let record = self.0.record(value.as_ref(), attributes)?;
         self.put_record(keyspace, key.as_ref(), &record, options)
     }
 
@@ -378,6 +376,12 @@ impl<E: Engine> Shared<E> {
 
     pub(crate) fn snapshot_age_max(&self) -> Option<Duration> {
         self.snapshot_age_max
+    }
+
+    /// A value and what is kept beside it, not sealed.
+    pub(crate) fn record(&self, value: &[u8], attributes: Attributes) -> Result<Record<Payload>> {
+        self.limits.check_value(value.len())?;
+        Ok(Record { stamp: attributes.stamp()?, value: Payload::new(value) })
     }
 
     #[inline]

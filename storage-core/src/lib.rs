@@ -22,6 +22,8 @@
 //! # Ok::<(), storage_core::Error>(())
 //! ```
 //!
+//! The feature `tokio` adds `AsyncDatabase`, the same for async code.
+//!
 //! Whoever writes an engine starts at [`engine`], the whole contract.
 
 pub mod engine;
@@ -30,6 +32,8 @@ pub mod limits;
 
 mod attributes;
 mod batch;
+#[cfg(feature = "tokio")]
+mod blocking;
 mod capabilities;
 mod clock;
 mod codec;
@@ -68,6 +72,8 @@ mod watch;
 
 pub use attributes::Attributes;
 pub use batch::{Batch, Change, Write};
+#[cfg(feature = "tokio")]
+pub use blocking::{AsyncDatabase, AsyncWatch};
 pub use capabilities::{Access, Capabilities, Checksums, Survives};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::Codec;

@@ -3,7 +3,9 @@
 //! A watch never slows a writer: its events wait in a bounded queue, and one that is full is emptied and told so.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::batch::{Batch, Change};
@@ -71,6 +73,8 @@ struct State {
     events: VecDeque<Event>,
     /// Why no more will come.
     ended: Option<Ended>,
+    /// The task that waits for the next event.
+    waker: Option<Waker>,
 }
 
 /// Why the watches of a database have ended.
@@ -132,6 +136,35 @@ impl Watch {
             state = self.inner.changed.wait(state);
         }
     }
+
+    /// The next event, or `Pending` and a wake-up of the task once one came: no thread waits, and any runtime will do.
+    ///
+    /// Nothing is taken before `Ready`, so a task that gives up misses no event. Of several tasks that poll, the last
+    /// one is woken. The waker is called by the thread that commits.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Result<Event>> {
+        let mut state = self.inner.state.lock();
+        if let Some(event) = state.events.pop_front() {
+            return Poll::Ready(Ok(event));
+        }
+        if let Some(ended) = state.ended {
+            return Poll::Ready(Err(ended.error()));
+        }
+        if state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            return Poll::Pending;
+        }
+        let replaced = state.waker.replace(context.waker().clone());
+        // Dropping it may end a task, which may hold anything.
+        drop(state);
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+/// Wakes tasks. Called without a lock, for a waker is the runtime's code; and one that panics fails no commit.
+fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+    }
 }
 
 /// The watches of a database.
@@ -155,7 +188,7 @@ impl Watches {
 
     pub(crate) fn register(&self, keyspace: Keyspace, range: KeyRange) -> Watch {
         let mut list = self.list.lock();
-        let state = State { events: VecDeque::new(), ended: list.ended };
+        let state = State { ended: list.ended, ..State::default() };
         let inner =
             Arc::new(Inner { keyspace, range, state: Mutex::new(state), changed: Condvar::default() });
         list.watches.retain(|watch| watch.strong_count() > 0);
@@ -170,33 +203,43 @@ impl Watches {
 
     /// Reports what a member changed. Called by the leader alone, once its version can be seen.
     pub(crate) fn report(&self, version: u64, batch: &Batch, cause: Cause) {
+        let mut wakers = Vec::new();
         let mut list = self.list.lock();
         list.watches.retain(|watch| match watch.upgrade() {
             None => false,
             Some(watch) => {
-                watch.report(version, batch, cause);
+                wakers.extend(watch.report(version, batch, cause));
                 true
             }
         });
         self.count.store(list.watches.len() as u64, Ordering::SeqCst);
+        drop(list);
+        wake(wakers);
     }
 
     /// Ends every watch, those still to come included. The first reason stays.
     pub(crate) fn end(&self, ended: Ended) {
+        let mut wakers = Vec::new();
         let mut list = self.list.lock();
         let ended = *list.ended.get_or_insert(ended);
         for watch in list.watches.drain(..).filter_map(|watch| watch.upgrade()) {
-            watch.state.lock().ended = Some(ended);
+            let mut state = watch.state.lock();
+            state.ended = Some(ended);
+            wakers.extend(state.waker.take());
+            drop(state);
             watch.changed.notify_all();
         }
         self.count.store(0, Ordering::SeqCst);
+        drop(list);
+        wake(wakers);
     }
 }
 
 impl Inner {
-    fn report(&self, version: u64, batch: &Batch, cause: Cause) {
+    /// Notes what a member changed. The task that waited, if any, to be woken.
+    fn report(&self, version: u64, batch: &Batch, cause: Cause) -> Option<Waker> {
         if self.keyspace.kind() != KeyspaceKind::Data {
-            return;
+            return None;
         }
         let mut state = self.state.lock();
         let before = state.events.len();
@@ -219,9 +262,12 @@ impl Inner {
             state.events.clear();
             state.events.push_back(Event { version, change: WatchedChange::Lagged });
         }
-        if state.events.len() != before {
-            drop(state);
-            self.changed.notify_all();
+        if state.events.len() == before {
+            return None;
         }
+        let waker = state.waker.take();
+        drop(state);
+        self.changed.notify_all();
+        waker
     }
 }

@@ -7,6 +7,13 @@ use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
 
+/// A call for the whole workspace, with what is built only when it is asked for: the async face.
+pub fn everything(call: &[&str]) -> Command {
+    let mut command = cargo(&root(), call);
+    command.args(["--workspace", "--features", "tokio"]);
+    command
+}
+
 /// The root of the workspace: the folder above this crate.
 pub fn root() -> PathBuf {
     // Cargo names the crate's folder at run time too: that one is right even if the checkout was moved.

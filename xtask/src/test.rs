@@ -38,15 +38,14 @@ fn explore(tests: &[&str], filter: Option<&str>) -> Result<(), Failure> {
 }
 
 fn tests(filter: Option<&str>) -> Result<(), Failure> {
-    let root = cargo::root();
-    let mut command = if cargo::succeeds(cargo::cargo(&root, &["nextest", "--version"])) {
-        cargo::cargo(&root, &["nextest", "run", "--workspace", "--no-fail-fast"])
+    let mut command = if cargo::succeeds(cargo::cargo(&cargo::root(), &["nextest", "--version"])) {
+        cargo::everything(&["nextest", "run", "--no-fail-fast"])
     } else {
         println!("cargo-nextest is not installed: cargo runs the tests");
         // The kinds are named because a bare `cargo test` would run the documentation's examples here as
         // well.
         let kinds = ["--lib", "--bins", "--tests", "--examples"];
-        let mut command = cargo::cargo(&root, &["test", "--workspace", "--no-fail-fast"]);
+        let mut command = cargo::everything(&["test", "--no-fail-fast"]);
         command.args(kinds);
         command
     };
@@ -55,7 +54,7 @@ fn tests(filter: Option<&str>) -> Result<(), Failure> {
 }
 
 fn examples(filter: Option<&str>) -> Result<(), Failure> {
-    let mut command = cargo::cargo(&cargo::root(), &["test", "--doc", "--workspace", "--no-fail-fast"]);
+    let mut command = cargo::everything(&["test", "--doc", "--no-fail-fast"]);
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }
