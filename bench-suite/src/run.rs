@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use crate::cli::{Arguments, Command};
-use crate::contestant::{Group, roster};
+use crate::cli::{Arguments, Command, Goals};
+use crate::contestant::{Group, be_killed, roster};
 use crate::failure::{Failure, Outcome, Within};
-use crate::goals::{GOALS, judge};
+use crate::goals::{self, judge};
 use crate::measure::bout::{Measured, Pace, measure};
 use crate::measure::machine::{Machine, Noise, load};
 use crate::measure::statistics::Ratio;
@@ -34,9 +34,12 @@ const GOALS_PACE: Pace = Pace::Rounds { rounds: 40, time: Duration::from_secs(5)
 
 /// Does what the arguments say.
 pub fn run(arguments: &Arguments) -> Outcome<ExitCode> {
-    fs::create_dir_all(&arguments.out).within(|| arguments.out.display().to_string())?;
-    match arguments.command {
-        Some(Command::Goals) => run_goals(arguments),
+    if !matches!(arguments.command, Some(Command::BeKilled(_))) {
+        fs::create_dir_all(&arguments.out).within(|| arguments.out.display().to_string())?;
+    }
+    match &arguments.command {
+        Some(Command::Goals(wanted)) => run_goals(arguments, wanted),
+        Some(Command::BeKilled(orders)) => be_killed(orders, arguments.seed).map(|()| ExitCode::SUCCESS),
         None => run_rows(arguments),
     }
 }
@@ -73,19 +76,20 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_goals(arguments: &Arguments) -> Outcome<ExitCode> {
+fn run_goals(arguments: &Arguments, wanted: &Goals) -> Outcome<ExitCode> {
+    let goals = goals::chosen(&wanted.engine, &wanted.goal)?;
     let mut catalogue = roster(Profile::Full);
-    catalogue.keep_rows(|id| GOALS.iter().any(|goal| goal.needs(id)));
+    catalogue.keep_rows(|id| goals.iter().any(|goal| goal.needs(id)));
     // A row that only the other side of a goal fills decides nothing.
     let mut groups = catalogue.into_groups();
     groups.retain(|group| {
         group.entrants.iter().any(|entrant| {
             let id = entrant.id();
-            GOALS.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
+            goals.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
         })
     });
     let (report, findings) = measured_report(arguments, Profile::Full, GOALS_PACE, &groups)?;
-    let judged = judge::judge(&findings, report.machine.cpu_scale);
+    let judged = judge::judge(&goals, &findings, &report.machine);
     print_machine(&report.machine);
     println!("{}", judge::shown(&judged));
     let path = arguments.out.join("goals.json");

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use super::allocation::Allocated;
 use super::batch;
+use super::forced::forced;
 use super::meter::Latencies;
 use super::process::{reset_rss_peak, rss_peak_bytes, storage_bytes_written};
 use crate::contestant::{Contestant, Counters, Entrant, Group};
 use crate::failure::{Outcome, Within};
-use crate::workload::{Batch, Ops, Profile, RowId, Spec};
+use crate::workload::{Batch, Class, Ops, Profile, RowId, Spec};
 
 /// The fewest rounds that give an interval.
 const ROUNDS_MIN: usize = 6;
@@ -75,7 +76,7 @@ pub struct Measured {
     pub bytes_allocated_per_op: Option<f64>,
     /// Allocations of an operation.
     pub allocations_per_op: Option<f64>,
-    /// As counted by the contestant.
+    /// As counted by the contestant, else by the process.
     pub fsyncs_per_op: Option<f64>,
     /// As counted by the contestant, else by the kernel.
     pub bytes_written_per_op: Option<f64>,
@@ -267,14 +268,25 @@ impl Corner<'_> {
 
     fn round(&mut self, batch: &Batch) -> Outcome<()> {
         self.contestant.ready(batch)?;
-        let before = self.contestant.counters()?;
+        let before = self.counted()?;
         let taken = batch::run(&*self.contestant, batch)?;
-        let after = self.contestant.counters()?;
+        let after = self.counted()?;
         self.measured.round_ns.push(taken.ns_per_op(batch));
         self.totals.ops += batch.total();
         self.totals.allocated = self.totals.allocated.plus(taken.allocated);
         self.totals.counters.grow(before, after);
         Ok(())
+    }
+
+    /// What the contestant has counted, and what the process has for those who write to a disk: they are
+    /// forced to it by no one else meanwhile.
+    fn counted(&self) -> Outcome<Counters> {
+        let counters = self.contestant.counters()?;
+        let fsyncs = match self.measured.id.class {
+            Class::Memory => counters.fsyncs,
+            _ => counters.fsyncs.or_else(forced),
+        };
+        Ok(Counters { fsyncs, ..counters })
     }
 
     fn leave(&mut self) -> Outcome<()> {

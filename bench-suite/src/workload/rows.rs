@@ -4,7 +4,7 @@
 //! writes", `put-batch-100` its "batch writes", `get` its "random reads", `range-10` its "random range
 //! reads", `delete` its "removals".
 
-use super::identity::{Family, Ops, Profile, Spec, Variant};
+use super::identity::{Class, Family, Ops, Profile, Spec, Variant};
 
 /// The size at which single operations are measured.
 const STANDARD_RECORDS: u64 = 10_000;
@@ -18,6 +18,13 @@ const THREADS: [u32; 4] = [1, 2, 8, 64];
 const APPENDS: u64 = 6_400;
 /// Tasks, blocks and performers of a batch that fills an empty store, as one doubling of Go's `b.N` would.
 const FILL: u64 = 10_000;
+/// The same where each write is forced to the disk by itself.
+const FORCED_FILL: u64 = 500;
+/// Records that fill an empty store on disk in a quick run.
+const QUICK_DISK_LOAD: u64 = 10_000;
+/// Records of the store that is opened after a kill in a full run, each of this size: more than 1 GiB.
+const KILLED_RECORDS: u64 = 1_000_000;
+const KILLED_VALUE: u64 = 1 << 10;
 
 fn engine(workload: &'static str) -> Spec {
     Spec {
@@ -38,6 +45,11 @@ fn growth(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec
         Profile::Quick | Profile::Smoke => &[1_000, 10_000, 100_000],
     };
     sizes.iter().map(move |&records| Spec { family: Family::Growth, records, ..engine(workload) })
+}
+
+/// Rows at several sizes that a quick run has at the standard size only.
+fn full_growth(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec> {
+    growth(profile, workload).filter(move |_| profile == Profile::Full)
 }
 
 fn concurrency(workload: &'static str) -> impl Iterator<Item = Spec> {
@@ -66,8 +78,8 @@ pub fn get_miss() -> Vec<Spec> {
 
 /// Reads in one snapshot.
 #[must_use]
-pub fn get_snapshot() -> Vec<Spec> {
-    vec![engine("get-snapshot")]
+pub fn get_snapshot(profile: Profile) -> Vec<Spec> {
+    std::iter::once(engine("get-snapshot")).chain(full_growth(profile, "get-snapshot")).collect()
 }
 
 /// Writes over records that are there.
@@ -80,10 +92,39 @@ pub fn put(profile: Profile) -> Vec<Spec> {
         .collect()
 }
 
+/// Writes over records that are there, at the standard size only.
+#[must_use]
+pub fn standard_put() -> Vec<Spec> {
+    vec![engine("put")]
+}
+
+/// The same writes by several threads, each committed by itself.
+#[must_use]
+pub fn one_commit_each() -> Vec<Spec> {
+    concurrency("one-commit-each").collect()
+}
+
+/// Opening a store that was closed.
+#[must_use]
+pub fn open(profile: Profile) -> Vec<Spec> {
+    growth(profile, "open").map(|spec| Spec { ops: Ops::Fixed(1), ..spec }).collect()
+}
+
+/// Opening a store whose process was killed.
+#[must_use]
+pub fn open_after_kill(profile: Profile) -> Vec<Spec> {
+    let mut specs: Vec<Spec> = growth(profile, "open-after-kill").collect();
+    if profile == Profile::Full {
+        let large = Spec { records: KILLED_RECORDS, ..engine("open-after-kill") };
+        specs.push(Spec { value_bytes: Some(KILLED_VALUE), ..large });
+    }
+    specs.into_iter().map(|spec| Spec { ops: Ops::Fixed(1), ..spec }).collect()
+}
+
 /// Hundred writes as one.
 #[must_use]
-pub fn put_batch() -> Vec<Spec> {
-    vec![engine("put-batch-100")]
+pub fn put_batch(profile: Profile) -> Vec<Spec> {
+    std::iter::once(engine("put-batch-100")).chain(full_growth(profile, "put-batch-100")).collect()
 }
 
 /// Removals.
@@ -232,6 +273,35 @@ pub fn large_dataset() -> Vec<Spec> {
     ]
 }
 
+/// A row as contestants of a class run it, or why they do not.
+///
+/// On disk, what takes minutes there is left to a full run, and fewer records fill a store.
+pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'static str> {
+    if class == Class::Memory {
+        return Ok(spec);
+    }
+    let faithful = spec.variant == FAITHFUL;
+    let quick = profile != Profile::Full;
+    match spec.workload {
+        "concurrent-read-write-10000" if quick => Err(SLOW),
+        "concurrent-read-write-2000" | "large-dataset" if quick && faithful => Err(SLOW),
+        "put" if quick && class == Class::None && spec.value_bytes != Some(STANDARD_VALUE) => {
+            Err("a quick run measures other sizes of values with durable writes only")
+        }
+        "bulk-load" if quick => {
+            Ok(Spec { records: QUICK_DISK_LOAD, ops: Ops::Fixed(QUICK_DISK_LOAD), ..spec })
+        }
+        _ if class == Class::PowerLoss && spec.family == Family::Tasks && spec.ops == Ops::Fixed(FILL) => {
+            let records = spec.records.min(FORCED_FILL);
+            Ok(Spec { records, ops: Ops::Fixed(FORCED_FILL), ..spec })
+        }
+        _ => Ok(spec),
+    }
+}
+
+/// Why a row is not in a quick run.
+const SLOW: &str = "takes minutes on disk; `--full` measures it";
+
 /// What one operation of a row is, for the report.
 ///
 /// `None` for a name that is not in the list.
@@ -248,6 +318,18 @@ const MEANINGS: &[(&str, Option<Variant>, &str)] = &[
     ("get-miss", None, "look for a key that is not there"),
     ("get-snapshot", None, "read a random record in one snapshot that is held through the batch"),
     ("put", None, "give a random record that is there a new value"),
+    (
+        "one-commit-each",
+        None,
+        "the same as `put`, where nothing puts writes of several threads into one commit",
+    ),
+    ("open", None, "open a store that was closed, and read a record"),
+    (
+        "open-after-kill",
+        None,
+        "open a store whose process was killed right after a durable commit, and read a record (the file is in \
+         the system's cache)",
+    ),
     (
         "put-batch-100",
         None,
@@ -340,9 +422,12 @@ mod tests {
         [
             get(profile),
             get_miss(),
-            get_snapshot(),
+            get_snapshot(profile),
             put(profile),
-            put_batch(),
+            one_commit_each(),
+            open(profile),
+            open_after_kill(profile),
+            put_batch(profile),
             delete(),
             bulk_load(profile),
             range(profile),
