@@ -299,7 +299,7 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.writes::<Ours<Deferred>>();
     catalogue.transfers::<Ours<Deferred>>();
     catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Durable>>>();
-    catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
+    catalogue.task_writes::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
 
     catalogue.ungrouped_points::<BareRedb<Durable>>();
     catalogue.ranges::<BareRedb<Durable>>();
@@ -311,7 +311,7 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.ungrouped_writes::<BareRedb<Deferred>>();
     catalogue.transfers::<BareRedb<Deferred>>();
     catalogue.tasks::<bare_redb_tasks::BareRedbTasks<Durable>>();
-    catalogue.tasks::<bare_redb_tasks::BareRedbTasks<Deferred>>();
+    catalogue.task_writes::<bare_redb_tasks::BareRedbTasks<Deferred>>();
 }
 
 /// Fills a store as the contestant that is named does, and waits to be killed.
@@ -339,7 +339,7 @@ pub(crate) mod tests {
     use crate::workload::{Spec, rows};
 
     /// An empty store, and the folder in which its files are.
-    fn opened<S: Subject>() -> (S, tempfile::TempDir) {
+    pub(crate) fn opened<S: Subject>() -> (S, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let spec: Spec = rows::get_miss().remove(0);
         (S::open(&Setting::new(spec, 1, folder.path().to_owned())).unwrap(), folder)
