@@ -25,6 +25,7 @@ pub(crate) mod pages;
 pub(crate) mod people;
 pub(crate) mod points;
 pub(crate) mod ranges;
+pub(crate) mod read_only;
 pub(crate) mod refusals;
 pub(crate) mod reopen;
 pub(crate) mod sequences;

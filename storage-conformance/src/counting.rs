@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use storage_core::engine::{Commit, Cursor, Intent, Snapshot};
 use storage_core::{
-    Capabilities, Direction, Engine, KeyRange, Keyspace, Record, Result, STAMP_LEN, Stamp, Value,
+    Capabilities, Decoded, Direction, Engine, KeyRange, Keyspace, Record, Result, STAMP_LEN, Stamp, Value,
 };
 
 /// An engine that passes every call on and counts it.
@@ -148,6 +148,11 @@ impl<E: Engine> Engine for Counting<E> {
         let record = self.engine.get(keyspace, key)?;
         self.tally.read(key, record.as_ref());
         Ok(record)
+    }
+
+    /// None: what a call costs where nothing is kept is what counts.
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
+        None
     }
 
     fn snapshot(&self, intent: Intent) -> Result<Self::Snapshot> {

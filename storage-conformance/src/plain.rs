@@ -11,7 +11,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use storage_core::engine::{Commit, Cursor, Damage, Intent, Snapshot};
 use storage_core::{
-    Capabilities, Change, Direction, Engine, Key, KeyRange, Keyspace, Payload, Record, Result, Stamp, Value,
+    Capabilities, Change, Decoded, Direction, Engine, Key, KeyRange, Keyspace, Payload, Record, Result,
+    Stamp, Value,
 };
 
 type Records = BTreeMap<Key, Record<Payload>>;
@@ -46,6 +47,10 @@ impl Engine for PlainEngine {
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<Payload>>> {
         Ok(self.0.0.lock().get(&keyspace).and_then(|records| records.get(key)).cloned())
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
+        None
     }
 
     fn snapshot(&self, _: Intent) -> Result<PlainSnapshot> {

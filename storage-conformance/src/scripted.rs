@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use storage_core::engine::{Commit, Intent};
-use storage_core::{Batch, Capabilities, Durability, Engine, Keyspace, Record, Result, Survives};
+use storage_core::{
+    Access, Batch, Capabilities, Decoded, Durability, Engine, Keyspace, Record, Result, Stamp, Survives,
+};
 
 /// An engine that asks a [`Script`] before each call that it passes on.
 pub struct Scripted<E> {
     engine: E,
     script: Arc<Script>,
+    access: Option<Access>,
 }
 
 /// What happens before the calls of an engine.
@@ -55,7 +58,14 @@ impl<E: Engine> Scripted<E> {
     /// `engine`, with a script that says nothing yet.
     pub fn new(engine: E) -> (Self, Arc<Script>) {
         let script = Arc::new(Script::default());
-        (Scripted { engine, script: Arc::clone(&script) }, script)
+        (Scripted { engine, script: Arc::clone(&script), access: None }, script)
+    }
+
+    /// The same, which says that it is read-only. It passes writes on nonetheless, after asking the script.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.access = Some(Access::ReadOnly);
+        self
     }
 
     /// The engine that it passes calls on to.
@@ -123,11 +133,18 @@ impl<E: Engine> Engine for Scripted<E> {
             capabilities.sync_survives = Survives::PowerLoss;
             capabilities.deferred_survives = Survives::Close;
         }
-        capabilities
+        match self.access {
+            Some(access) => capabilities.with_access(access),
+            None => capabilities,
+        }
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<E::Owned>>> {
         self.engine.get(keyspace, key)
+    }
+
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
+        self.engine.kept(keyspace, key)
     }
 
     fn snapshot(&self, intent: Intent) -> Result<E::Snapshot> {

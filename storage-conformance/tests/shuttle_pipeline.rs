@@ -17,8 +17,8 @@ use storage_conformance::plain::{PlainEngine, PlainSnapshot, PlainStore};
 use storage_core::engine::{Commit, Intent};
 use storage_core::key::Template;
 use storage_core::{
-    Attributes, Batch, Capabilities, Database, Durability, Engine, Error, Key, KeyRange, Keyspace, Kind,
-    Number, Options, Payload, Record, Result, Sequence, WatchedChange,
+    Attributes, Batch, Capabilities, Database, Decoded, Durability, Engine, Error, Key, KeyRange, Keyspace,
+    Kind, Number, Options, Payload, Record, Result, Sequence, Stamp, WatchedChange,
 };
 
 /// How many schedules of each kind a test explores.
@@ -76,6 +76,10 @@ impl Engine for Scheduled {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<Payload>>> {
         yield_now();
         self.engine.get(keyspace, key)
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
+        None
     }
 
     fn snapshot(&self, intent: Intent) -> Result<PlainSnapshot> {

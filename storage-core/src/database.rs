@@ -24,7 +24,7 @@ use crate::limits::{Limits, check_derived_key, check_key};
 use crate::maintenance::Maintenance;
 use crate::options::{Deadline, Options, Outcome, TransactOptions};
 use crate::range::{Direction, KeyRange};
-use crate::record::{Payload, Record};
+use crate::record::{Decoded, Payload, Record};
 use crate::retry;
 use crate::scan::{Liveness, Sight};
 use crate::snapshot::Snapshot;
@@ -401,6 +401,16 @@ impl<E: Engine> Shared<E> {
                 return Ok(None);
             }
         }
+    }
+
+    /// The decoded value of a live record, where the engine keeps one.
+    #[inline]
+    pub(crate) fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>> {
+        self.check_open()?;
+        check_derived_key(key)?;
+        let kept = self.engine.kept(keyspace, key);
+        // One that has ended may have been prolonged since: reading the record tells.
+        Ok(kept.and_then(|(stamp, decoded)| stamp.is_live(|| self.now()).then_some(decoded)))
     }
 
     #[inline]

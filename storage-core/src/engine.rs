@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::keyspace::Keyspace;
 pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
 use crate::range::{Direction, KeyRange};
-use crate::record::{Record, Stamp, Value};
+use crate::record::{Decoded, Record, Stamp, Value};
 
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -84,6 +84,12 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// It sees every commit that returned before the call began. An expired record is returned like any other.
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<Self::Owned>>>;
+
+    /// The decoded value that it keeps beside the newest committed record of a key, and the record's stamp.
+    ///
+    /// As current as [`get`](Engine::get). `None` where there is no record, or none is kept beside it: then core asks
+    /// `get`. It spares the readers of an engine in memory to hold the stored bytes; others keep none.
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)>;
 
     /// A stable view of everything committed, pinned now: not at its first read.
     ///

@@ -11,7 +11,7 @@ use crate::engine::{Commit, Cursor, Engine, Intent, Snapshot};
 use crate::error::{Error, Kind, Result};
 use crate::keyspace::Keyspace;
 use crate::range::{Direction, KeyRange};
-use crate::record::{Memo, Payload, Record, Value};
+use crate::record::{Decoded, Memo, Payload, Record, Stamp, Value};
 
 /// An engine whose type is not known to the program that uses it. It is itself an [`Engine`].
 ///
@@ -92,6 +92,11 @@ impl Engine for AnyEngine {
         self.0.get(keyspace, key)
     }
 
+    #[inline]
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
+        self.0.kept(keyspace, key)
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot> {
         self.0.snapshot(intent)
     }
@@ -136,6 +141,7 @@ trait DynEngine: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn capabilities(&self) -> Capabilities;
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<AnyOwned>>>;
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)>;
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot>;
     fn commit(&self, commit: Commit<'_, AnySnapshot>) -> Result<()>;
     fn sync(&self) -> Result<()>;
@@ -154,6 +160,10 @@ impl<E: Engine> DynEngine for E {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<AnyOwned>>> {
         let record = Engine::get(self, keyspace, key)?;
         Ok(record.map(|record| Record { stamp: record.stamp, value: AnyOwned::new(record.value) }))
+    }
+
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
+        Engine::kept(self, keyspace, key)
     }
 
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot> {

@@ -85,7 +85,7 @@ pub use options::{Options, Outcome, TransactOptions};
 pub use page::{Page, PageCursor, PageRequest};
 pub use range::{Direction, KeyRange};
 pub use read::{Get, Read};
-pub use record::{Memo, Payload, Record, STAMP_LEN, Stamp, Value};
+pub use record::{Decoded, Memo, Payload, Record, STAMP_LEN, Stamp, Value};
 pub use records::{RecordEntry, Records};
 pub use scan::{Entry, Range};
 pub use snapshot::Snapshot;

@@ -85,15 +85,17 @@ impl Overlay {
     /// The plain writes as a sorted batch, and the additions to counters beside it.
     pub(crate) fn into_batch(self) -> (Batch, Vec<(Keyspace, Key, i64)>) {
         let mut adds = Vec::new();
-        let mut writes = Vec::with_capacity(self.writes.len());
-        self.writes.into_each(|keyspace, key, pending| {
+        let writes = self.writes.into_vec(|keyspace, key, pending| {
             let change = match pending {
                 Pending::Put(record) => Change::Put(record),
                 // What waits is put by the leader; until then nothing is there.
                 Pending::Delete | Pending::Awaits => Change::Delete,
-                Pending::Add(delta) => return adds.push((keyspace, key, delta)),
+                Pending::Add(delta) => {
+                    adds.push((keyspace, key, delta));
+                    return None;
+                }
             };
-            writes.push(Write { keyspace, key, change });
+            Some(Write { keyspace, key, change })
         });
         (Batch { range_deletes: self.range_deletes, writes }, adds)
     }

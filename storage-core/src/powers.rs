@@ -11,20 +11,18 @@ use crate::keyspace::Keyspace;
 pub trait Check: Engine {
     /// Reads all that is stored and verifies what the engine itself guards it with. Writes wait meanwhile.
     ///
-    /// `Corrupt` where something is damaged and cannot be repaired. `Busy` while snapshots or found values are held, on
-    /// an engine that cannot check beside them. A value that is damaged past the engine's own guard is found when it
-    /// is read, by the checksum of its record.
+    /// `Ok` only if nothing is wrong. `Corrupt` where something is damaged, also if the engine could repair it: the
+    /// newest commits may have gone with it, so the engine then answers nothing until it is opened again. `Busy` while
+    /// snapshots or found values are held, on an engine that cannot check beside them. A value that is damaged past
+    /// the engine's own guard is found when it is read, by the checksum of its record.
     fn check(&self) -> Result<Checked>;
 }
 
-/// What a check found.
+/// What a check went through and found sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Checked {
-    /// Nothing is wrong.
-    Sound,
-    /// Something was wrong, and was repaired from what else is stored. The newest commits may be gone.
-    Repaired,
+pub struct Checked {
+    /// The bytes on disk.
+    pub bytes: u64,
 }
 
 /// The power to give back the room that is not needed.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::found::Found;
 use crate::keyspace::Keyspace;
 use crate::range::{Direction, KeyRange};
-use crate::record::Value;
+use crate::record::{Decoded, Value};
 use crate::scan::Range;
 use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
@@ -22,6 +22,9 @@ pub trait Get: sealed::Sealed {
 
     /// The value of a key; `None` if there is none or it has expired.
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>>;
+
+    /// The decoded value of a live record, where the engine keeps one and it can be had without the record.
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>>;
 }
 
 /// Whatever reads ranges: a [`Snapshot`], a [`Transaction`].
@@ -51,6 +54,11 @@ impl<E: Engine> Get for Database<E> {
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
         self.get(keyspace, key)
     }
+
+    #[inline]
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>> {
+        self.shared().kept(keyspace, key)
+    }
 }
 
 impl<E: Engine> Get for Snapshot<E> {
@@ -59,6 +67,10 @@ impl<E: Engine> Get for Snapshot<E> {
 
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
         self.get(keyspace, key)
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Result<Option<Decoded>> {
+        Ok(None)
     }
 }
 
@@ -82,6 +94,10 @@ impl<E: Engine> Get for Transaction<'_, E> {
 
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
         self.get(keyspace, key)
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Result<Option<Decoded>> {
+        Ok(None)
     }
 }
 

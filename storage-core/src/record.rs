@@ -223,15 +223,24 @@ impl Value for &Payload {
     }
 }
 
-/// A place for one decoded value, filled once and shared by all who read the same bytes.
+/// A decoded value of any type, shared by all who read the same bytes.
+pub type Decoded = Arc<dyn Any + Send + Sync>;
+
+/// A place for one decoded value, filled once.
 #[derive(Default)]
-pub struct Memo(OnceLock<Arc<dyn Any + Send + Sync>>);
+pub struct Memo(OnceLock<Decoded>);
 
 impl Memo {
     /// The decoded value, if one of this type is there.
     #[inline]
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        Arc::downcast(self.0.get()?.clone()).ok()
+        Arc::downcast(self.decoded()?).ok()
+    }
+
+    /// The decoded value, if one is there.
+    #[inline]
+    pub fn decoded(&self) -> Option<Decoded> {
+        self.0.get().cloned()
     }
 
     /// Keeps a decoded value, unless one is there already.

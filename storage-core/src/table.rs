@@ -151,7 +151,15 @@ impl<K: TableKey, V: TableValue> Inner<K, V> {
         unpack(key).map_err(|error| error.at(self.keyspace, key))
     }
 
+    #[inline]
     fn value(&self, from: &impl Get, key: &[u8]) -> Result<Option<Arc<V>>> {
+        if let Some(kept) = from.kept(self.keyspace, key)?.and_then(|kept| Arc::downcast(kept).ok()) {
+            return Ok(Some(kept));
+        }
+        self.read(from, key)
+    }
+
+    fn read(&self, from: &impl Get, key: &[u8]) -> Result<Option<Arc<V>>> {
         let Some(found) = from.get_record(self.keyspace, key)? else { return Ok(None) };
         let decoded = self.decode(found.stamp(), &found, found.memo());
         decoded.map(Some).map_err(|error| error.at(self.keyspace, key))
@@ -193,6 +201,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     /// The value of a key; `None` if there is none or it has expired.
     ///
     /// It is shared, not copied, on engines that keep decoded values.
+    #[inline]
     pub fn get<Q: KeyLike<K> + ?Sized>(&self, from: &impl Get, key: &Q) -> Result<Option<Arc<V>>> {
         let key = Key::of(key)?;
         self.inner.value(from, &key)

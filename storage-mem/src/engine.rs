@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storage_core::engine::{Commit, Damage, Intent};
-use storage_core::{Capabilities, Engine, Keyspace, Payload, Record, Result};
+use storage_core::{Capabilities, Decoded, Engine, Keyspace, Payload, Record, Result, Stamp};
 
 use crate::commit::Shared;
 use crate::snapshot::MemSnapshot;
@@ -51,6 +51,12 @@ impl Engine for MemEngine {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<Payload>>> {
         let shared = &*self.shared;
         Ok(shared.spaces.get(keyspace).and_then(|space| space.get(key, || shared.now())))
+    }
+
+    #[inline]
+    fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
+        let shared = &*self.shared;
+        shared.spaces.get(keyspace)?.kept(key, || shared.now())
     }
 
     fn snapshot(&self, _: Intent) -> Result<MemSnapshot> {

@@ -6,7 +6,7 @@
 mod cells;
 mod entries;
 
-use storage_core::{KeyRange, KeyspaceKind, Payload, Record};
+use storage_core::{Decoded, KeyRange, KeyspaceKind, Payload, Record, Stamp};
 
 pub(crate) use cells::{CellSlot, Cells};
 pub(crate) use entries::{Entries, Entry};
@@ -47,11 +47,20 @@ impl Space {
     /// The record of a key as of the sequence number that `at` gives.
     ///
     /// `at` runs under the lock of the chain, so that no version which it asks for can go in between.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &[u8], at: impl FnOnce() -> u64) -> Option<Record<Payload>> {
         match self {
             Space::Cells(cells) => cells.get(key, at),
             Space::Entries(entries) => entries.get(key, at),
+        }
+    }
+
+    /// The decoded value kept beside a record of data, and its stamp. `at` as with [`Space::get`].
+    #[inline]
+    pub(crate) fn kept(&self, key: &[u8], at: impl FnOnce() -> u64) -> Option<(Stamp, Decoded)> {
+        match self {
+            Space::Cells(cells) => cells.kept(key, at),
+            Space::Entries(_) => None,
         }
     }
 

@@ -1,4 +1,8 @@
 //! The file itself: how it is opened, created and made to stay.
+//!
+//! redb creates a file in several steps, and a file that a crash left between them is not redb's for ever. So a new one
+//! is made whole under another name beside it, and then linked to its own. What a crash leaves of the other name is
+//! `<file>.<uuid>.new`, which nobody needs.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -7,6 +11,7 @@ use std::path::Path;
 use redb::backends::FileBackend;
 use redb::{Builder, StorageBackend};
 use storage_core::{Access, Error, Kind, Result};
+use uuid::Uuid;
 
 use crate::error::{self, NAME};
 use crate::newest::File;
@@ -25,6 +30,38 @@ pub(crate) fn open(settings: &Settings) -> Result<File> {
     }
     let backend = FileBackend::new(file).map_err(|cause| error::failed("open", cause))?;
     open_on(backend, settings)
+}
+
+/// Creates the file where it is missing and the settings ask for it: `prepare` makes it whole and closes it.
+pub(crate) fn create_if_missing(settings: &Settings, prepare: impl FnOnce(File) -> Result<()>) -> Result<()> {
+    let missing = fs::metadata(&settings.path).is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound);
+    if !missing || settings.if_missing == IfMissing::Fail {
+        return Ok(());
+    }
+    let mut name = settings.path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", Uuid::new_v4()));
+    let made = Settings { path: settings.path.with_file_name(name), ..settings.clone() };
+    let done = open(&made)
+        .and_then(prepare)
+        .and_then(|()| link(&made.path, &settings.path).map_err(|cause| error::io("create", cause)));
+    // It may not even have been made, and what became of it is told by the error.
+    fs::remove_file(&made.path).ok();
+    done
+}
+
+fn link(made: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(made, path) {
+        Ok(()) => sync_directory(path),
+        // Another process was first, and its file is opened.
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // A file system without links: the file is then created under its own name.
+        Err(cause)
+            if matches!(cause.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+        {
+            Ok(())
+        }
+        Err(cause) => Err(cause),
+    }
 }
 
 /// Opens what a backend holds, for writing.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use storage_core::engine::{Commit, Intent};
-use storage_core::{Capabilities, Engine, Keyspace, Record, Result, Survives};
+use storage_core::{Capabilities, Decoded, Engine, Keyspace, Record, Result, Stamp, Survives};
 use uuid::Uuid;
 
 use crate::commit::apply;
-use crate::newest::{Manner, Newest};
+use crate::newest::{File, Manner, Newest};
 use crate::options::{RedbOptions, Settings};
 use crate::snapshot::RedbSnapshot;
 use crate::stored::{RedbOwned, owned};
@@ -34,10 +34,12 @@ impl RedbEngine {
     }
 
     pub(crate) fn with_settings(settings: Settings) -> Result<Self> {
+        disk::create_if_missing(&settings, |file| header::open(file, &settings)?.0.close())?;
         RedbEngine::assemble(disk::open(&settings)?, settings)
     }
 
-    fn assemble(file: crate::newest::File, settings: Settings) -> Result<Self> {
+    /// The engine on what redb opened, whatever backend it stands on.
+    pub(crate) fn assemble(file: File, settings: Settings) -> Result<Self> {
         let (newest, store) = header::open(file, &settings)?;
         Ok(RedbEngine { newest, store, settings })
     }
@@ -76,6 +78,10 @@ impl Engine for RedbEngine {
         let Some(table) = view.table(keyspace)? else { return Ok(None) };
         let found = table.get_owned(key).map_err(|cause| error::failed("get", cause))?;
         found.map(|guard| owned(keyspace, key, guard)).transpose()
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
+        None
     }
 
     fn snapshot(&self, _: Intent) -> Result<RedbSnapshot> {

@@ -35,6 +35,13 @@ pub(crate) fn commit(cause: CommitError) -> Error {
     }
 }
 
+/// The error of a check that found damage and repaired it, from an older state where that was all there was.
+#[cold]
+pub(crate) fn repaired() -> Error {
+    let message = "the file was damaged and is repaired: the newest commits may be gone, so open it again";
+    Error::new(Kind::Corrupt, message).in_engine(NAME).during("check")
+}
+
 fn classify(cause: &redb::Error) -> (Kind, &'static str) {
     use redb::Error as Cause;
     match cause {
@@ -71,5 +78,52 @@ fn classify_io(kind: io::ErrorKind) -> (Kind, &'static str) {
         Io::InvalidData => (Kind::Invalid, "the file is not redb's"),
         Io::UnexpectedEof => (Kind::Corrupt, "the file is shorter than it should be"),
         _ => (Kind::Unavailable, "the file cannot be read or written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::StorageError;
+
+    use super::*;
+
+    /// ENOSPC, EDQUOT and EFBIG of Linux.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn full_medium_is_told_by_its_code() {
+        for code in [28, 122, 27] {
+            let error = failed("commit", StorageError::Io(io::Error::from_raw_os_error(code)));
+            assert_eq!(error.kind(), Kind::Full, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn each_failure_is_told_by_its_variant() {
+        let io = |kind: io::ErrorKind| redb::Error::Io(kind.into());
+        for (cause, kind) in [
+            (redb::Error::Corrupted("no room".into()), Kind::Corrupt),
+            (redb::Error::DatabaseAlreadyOpen, Kind::Busy),
+            (redb::Error::TransactionInProgress, Kind::Busy),
+            (redb::Error::RepairAborted, Kind::Unavailable),
+            (redb::Error::UpgradeRequired(1), Kind::Invalid),
+            (redb::Error::PreviousIo, Kind::Unavailable),
+            (redb::Error::DatabaseClosed, Kind::Closed),
+            (redb::Error::ValueTooLarge(1), Kind::TooLarge),
+            (redb::Error::InvalidSavepoint, Kind::Internal),
+            (io(io::ErrorKind::UnexpectedEof), Kind::Corrupt),
+            (io(io::ErrorKind::PermissionDenied), Kind::Unavailable),
+        ] {
+            let error = failed("get", cause);
+            assert_eq!((error.kind(), error.engine()), (kind, Some(NAME)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn failed_commit_is_unknown_unless_nothing_was_written() {
+        let full = || StorageError::Io(io::ErrorKind::StorageFull.into());
+        assert_eq!(commit(CommitError::Storage(full())).kind(), Kind::CommitUnknown);
+        assert_eq!(commit(CommitError::Storage(StorageError::PreviousIo)).kind(), Kind::CommitUnknown);
+        assert_eq!(commit(CommitError::TransactionPoisoned).kind(), Kind::Internal);
+        assert_eq!(failed("begin a commit", full()).kind(), Kind::Full);
     }
 }

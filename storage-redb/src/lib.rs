@@ -20,6 +20,8 @@
 //! the newest state with its tables opened, and a commit replaces it. What a read returns is lent from redb's pages,
 //! never copied.
 
+#[cfg(test)]
+mod backend;
 mod commit;
 mod cursor;
 mod disk;

@@ -53,8 +53,25 @@ fn read_only() -> Error {
     Error::new(Kind::Invalid, "the file is open read-only").in_engine(NAME)
 }
 
-fn closed() -> Error {
-    Error::new(Kind::Closed, "the file is closed").in_engine(NAME)
+/// What the engine has of its file.
+enum Held {
+    Open(File),
+    Closed,
+    /// Something was wrong with it: it must be opened again.
+    GivenUp,
+}
+
+impl Held {
+    #[inline]
+    fn open(&self) -> Result<&File> {
+        match self {
+            Held::Open(file) => Ok(file),
+            Held::Closed => Err(Error::new(Kind::Closed, "the file is closed").in_engine(NAME)),
+            Held::GivenUp => {
+                Err(Error::new(Kind::Unavailable, "the file was damaged: open it again").in_engine(NAME))
+            }
+        }
+    }
 }
 
 /// How a commit is written.
@@ -66,8 +83,7 @@ pub(crate) struct Manner {
 
 /// The open file and the view of its newest state.
 pub(crate) struct Newest {
-    /// `None` once it is closed.
-    file: RwLock<Option<File>>,
+    file: RwLock<Held>,
     view: RwLock<Option<Arc<View>>>,
     /// Whether commits may be lost in a crash. Written only inside write transactions, of which there is one at a time.
     unsynced: AtomicBool,
@@ -75,15 +91,18 @@ pub(crate) struct Newest {
 
 impl Newest {
     pub(crate) fn new(file: File) -> Self {
-        Newest { file: RwLock::new(Some(file)), view: RwLock::new(None), unsynced: AtomicBool::new(false) }
+        Newest {
+            file: RwLock::new(Held::Open(file)),
+            view: RwLock::new(None),
+            unsynced: AtomicBool::new(false),
+        }
     }
 
     /// The newest state.
     #[inline]
     pub(crate) fn view(&self) -> Result<Arc<View>> {
-        match &*self.view.read() {
-            Some(view) => return Ok(Arc::clone(view)),
-            None => {}
+        if let Some(view) = &*self.view.read() {
+            return Ok(Arc::clone(view));
         }
         self.begin()
     }
@@ -95,7 +114,7 @@ impl Newest {
         if let Some(view) = &*shared {
             return Ok(Arc::clone(view));
         }
-        let view = Arc::new(file.as_ref().ok_or_else(closed)?.begin_read()?);
+        let view = Arc::new(file.open()?.begin_read()?);
         *shared = Some(Arc::clone(&view));
         Ok(view)
     }
@@ -116,7 +135,7 @@ impl Newest {
         change: impl FnOnce(&WriteTransaction) -> Result<()>,
     ) -> Result<()> {
         let file = self.file.read();
-        let mut transaction = begin_write(file.as_ref().ok_or_else(closed)?.writable()?, manner)?;
+        let mut transaction = begin_write(file.open()?.writable()?, manner)?;
         change(&transaction)?;
         let (redb, unsynced) = match manner.durability {
             Durability::Sync => (redb::Durability::Immediate, false),
@@ -132,7 +151,7 @@ impl Newest {
 
     /// Makes every commit durable, with a commit that changes nothing. On a file that is open read-only all are.
     pub(crate) fn sync(&self) -> Result<()> {
-        match self.file.read().as_ref().ok_or_else(closed)? {
+        match self.file.read().open()? {
             File::Writable(database) => self.sync_file(database),
             File::ReadOnly(_) => Ok(()),
         }
@@ -151,24 +170,31 @@ impl Newest {
         let mut file = self.file.write();
         let synced = match &*file {
             // Dropping it makes them durable as well, but would not tell if that failed.
-            Some(File::Writable(database)) if self.unsynced.load(Ordering::SeqCst) => {
+            Held::Open(File::Writable(database)) if self.unsynced.load(Ordering::SeqCst) => {
                 self.sync_file(database)
             }
             _ => Ok(()),
         };
         self.forget();
-        drop(file.take());
+        *file = Held::Closed;
         synced
     }
 
     /// Does what needs the file alone: no commit runs meanwhile, and no view begins.
+    ///
+    /// Where it finds damage the file is given up: what the commits so far made is no longer certain.
     pub(crate) fn alone<T>(&self, work: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         let mut file = self.file.write();
         self.forget();
-        match file.as_mut().ok_or_else(closed)? {
-            File::Writable(database) => work(database),
-            File::ReadOnly(_) => Err(read_only()),
+        file.open()?.writable()?;
+        let Held::Open(File::Writable(database)) = &mut *file else {
+            unreachable!("it is open and writable")
+        };
+        let done = work(database);
+        if done.as_ref().is_err_and(|error| error.kind() == Kind::Corrupt) {
+            *file = Held::GivenUp;
         }
+        done
     }
 }
 

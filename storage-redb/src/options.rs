@@ -11,6 +11,9 @@ use crate::engine::RedbEngine;
 ///
 /// Without it, opening after a crash reads the whole file: half a second for 500 MiB. With it, a durable commit of one
 /// record takes about twice as long.
+///
+/// It also decides what becomes of a file whose newest commit is found damaged after a crash. A commit without it may
+/// have been cut off, so the file is taken back to the commit before; one with it was whole, so opening is `Corrupt`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum QuickRepair {
@@ -102,7 +105,7 @@ impl RedbOptions {
 
     /// Only reads. Others may read the file meanwhile; nobody can have it open for writing.
     ///
-    /// The file must exist, and must have been closed, or else saved with quick repair.
+    /// The file must exist, and must have been closed: `Unavailable` after a crash, until it was opened for writing.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.0.access = Access::ReadOnly;

@@ -13,10 +13,15 @@ use crate::{disk, error};
 /// It reads the whole file, and makes deferred commits durable.
 impl Check for RedbEngine {
     fn check(&self) -> Result<Checked> {
-        let sound = self
-            .newest()
-            .alone(|database| database.check_integrity().map_err(|cause| error::failed("check", cause)))?;
-        Ok(if sound { Checked::Sound } else { Checked::Repaired })
+        let path = &self.settings().path;
+        self.newest().alone(|database| {
+            let bytes = disk::len(path)?;
+            match database.check_integrity() {
+                Ok(true) => Ok(Checked { bytes }),
+                Ok(false) => Err(error::repaired()),
+                Err(cause) => Err(error::failed("check", cause)),
+            }
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The engine contract itself, without anything of core between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use storage_core::Direction::{Forward, Reverse};
 use storage_core::engine::{Commit, Cursor, Intent, Snapshot};
 use storage_core::{
     Batch, Change, Durability, Engine, Key, KeyRange, Keyspace, Payload, Record, Result, STAMP_LEN, Stamp,
-    Write,
+    Value, Write,
 };
 
 use super::{letters, notes, together};
@@ -91,6 +92,42 @@ pub(crate) fn engine_get_sees_every_commit_that_returned<S: Subject>(subject: &S
             together(2, |_| Ok(engine.get(notes(), b"a")?.map(|record| record.value.as_ref().to_vec())))?;
         assert_eq!(seen, [Some(vec![round]), Some(vec![round])]);
     }
+    Ok(())
+}
+
+pub(crate) fn engine_keeps_decoded_values_of_the_newest_record_alone<S: Subject>(subject: &S) -> Result<()> {
+    let engine = subject.open()?;
+    let kept = |key: &[u8]| {
+        let (stamp, decoded) = engine.kept(notes(), key)?;
+        Some((stamp, *decoded.downcast::<u32>().expect("numbers were kept")))
+    };
+    let decoded = |key: &[u8], number: u32| {
+        let write = put(notes(), key, b"bytes");
+        if let Change::Put(record) = &write.change {
+            record.value.memo().expect("a payload has a place for it").set(Arc::new(number));
+        }
+        write
+    };
+    assert_eq!(kept(b"a"), None, "nothing was written");
+    commit(
+        &engine,
+        vec![decoded(b"a", 1), decoded(b"b", 1), decoded(b"c", 1), put(notes(), b"d", b"bytes")],
+    )?;
+    let pinned = engine.snapshot(Intent::Read)?;
+    for key in [b"a", b"b", b"c"] {
+        assert!(
+            kept(key).is_none_or(|kept| kept == (Stamp::unverified(), 1)),
+            "the one that was put, or none"
+        );
+    }
+    assert_eq!(kept(b"d"), None, "none was put beside it");
+    commit(&engine, vec![decoded(b"a", 2), put(notes(), b"b", b"raw"), delete(notes(), b"c")])?;
+    assert!(kept(b"a").is_none_or(|(_, number)| number == 2), "the newest, whatever a snapshot holds");
+    assert_eq!(kept(b"b"), None, "replaced by a record that has none");
+    assert_eq!(kept(b"c"), None, "deleted");
+    engine.commit(Commit::new(&batch(vec![(notes(), KeyRange::all())], Vec::new()), Durability::Sync))?;
+    assert_eq!(kept(b"a"), None, "deleted with its range");
+    drop(pinned);
     Ok(())
 }
 

@@ -8,8 +8,8 @@ use std::thread;
 use parking_lot::Mutex;
 use storage_core::engine::{Commit, Intent};
 use storage_core::{
-    Batch, Capabilities, Change, Checksums, Direction, Durability, Engine, Error, KeyRange, Keyspace, Kind,
-    Payload, Record, Result, Write,
+    Batch, Capabilities, Change, Checksums, Decoded, Direction, Durability, Engine, Error, KeyRange,
+    Keyspace, Kind, Payload, Record, Result, Stamp, Write,
 };
 
 use super::lie::Lie;
@@ -170,6 +170,10 @@ impl<E: Engine> Engine for Lying<E> {
         }
         let record = self.engine.get(keyspace_of(self.lie, keyspace), &key_of(self.lie, key))?;
         Ok(record.map(|record| owned(&record)).filter(|record| told(self.lie, record)))
+    }
+
+    fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
+        None
     }
 
     fn snapshot(&self, intent: Intent) -> Result<LyingSnapshot<E>> {

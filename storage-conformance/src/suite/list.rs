@@ -322,6 +322,7 @@ macro_rules! for_each_case {
                 engine_applies_range_deletes_before_writes
                 engine_returns_stamps_unchanged
                 engine_get_sees_every_commit_that_returned
+                engine_keeps_decoded_values_of_the_newest_record_alone
                 engine_snapshots_of_every_intent_are_pinned
                 engine_commits_on_the_snapshot_that_was_read
                 engine_commits_an_empty_batch
@@ -445,6 +446,11 @@ macro_rules! for_each_case {
                 typed_value_past_the_limit_is_refused_however_well_it_compresses
                 cursor_with_any_character_changed_is_invalid
                 cursor_behind_the_range_that_is_asked_for_leaves_nothing
+            }
+            read_only {
+                read_only_database_reads_everything
+                read_only_database_refuses_every_write
+                read_only_database_is_neither_synced_nor_swept
             }
             endings {
                 drop_of_the_last_handle_ends_watches

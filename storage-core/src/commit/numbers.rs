@@ -55,8 +55,7 @@ impl Merged {
 
     /// As one sorted batch.
     pub(crate) fn into_batch(self) -> Batch {
-        let mut writes = Vec::with_capacity(self.writes.len());
-        self.writes.into_each(|keyspace, key, change| writes.push(Write { keyspace, key, change }));
+        let writes = self.writes.into_vec(|keyspace, key, change| Some(Write { keyspace, key, change }));
         Batch { range_deletes: self.range_deletes, writes }
     }
 }

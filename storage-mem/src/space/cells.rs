@@ -5,7 +5,7 @@
 
 use ahash::RandomState;
 use dashmap::DashMap;
-use storage_core::{KeyRange, Payload, Record};
+use storage_core::{Decoded, KeyRange, Payload, Record, Stamp, Value};
 
 use super::{Place, Remains};
 use crate::cell::Cell;
@@ -57,11 +57,19 @@ impl Cells {
         &self.order
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &[u8], at: impl FnOnce() -> u64) -> Option<Record<Payload>> {
         let found = self.hash.get(key)?;
         let chain = found.key().read();
         chain.visible(at()).cloned()
+    }
+
+    #[inline]
+    pub(crate) fn kept(&self, key: &[u8], at: impl FnOnce() -> u64) -> Option<(Stamp, Decoded)> {
+        let found = self.hash.get(key)?;
+        let chain = found.key().read();
+        let record = chain.visible(at())?;
+        Some((record.stamp, record.value.memo()?.decoded()?))
     }
 
     /// What `change` makes of the cell of a key, if there is one.

@@ -1,0 +1,184 @@
+//! What survives a crash: the engine on a backend in memory that keeps what had been synced.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use redb::StorageBackend;
+use redb::backends::InMemoryBackend;
+use storage_core::engine::{Commit, Intent, Snapshot};
+use storage_core::{
+    Batch, Change, Direction, Durability, Engine, Key, KeyRange, Keyspace, Payload, Record, Stamp, Write,
+};
+
+use crate::disk;
+use crate::engine::RedbEngine;
+use crate::options::{QuickRepair, RedbOptions, Settings};
+
+/// A backend in memory, whose bytes are copied away at every sync.
+#[derive(Debug, Default)]
+struct Keeping {
+    memory: InMemoryBackend,
+    synced: Arc<Mutex<Synced>>,
+}
+
+/// What a power cut leaves, at worst.
+#[derive(Debug, Default)]
+struct Synced {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl StorageBackend for Keeping {
+    fn len(&self) -> io::Result<u64> {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut synced = self.synced.lock();
+        synced.bytes.resize(usize::try_from(self.memory.len()?).unwrap(), 0);
+        self.memory.read(0, &mut synced.bytes)?;
+        synced.count += 1;
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.memory.write(offset, data)
+    }
+}
+
+struct Store {
+    /// Where the file lies that a power cut leaves.
+    _directory: tempfile::TempDir,
+    settings: Settings,
+    engine: RedbEngine,
+    synced: Arc<Mutex<Synced>>,
+}
+
+impl Store {
+    fn new(quick_repair: QuickRepair) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings =
+            RedbOptions::at(directory.path().join("crashed.redb")).open().unwrap().settings().clone();
+        settings.quick_repair = quick_repair;
+        let backend = Keeping::default();
+        let synced = Arc::clone(&backend.synced);
+        let file = disk::open_on(backend, &settings).unwrap();
+        let engine = RedbEngine::assemble(file, settings.clone()).unwrap();
+        Store { _directory: directory, settings, engine, synced }
+    }
+
+    fn put(&self, key: &str, durability: Durability) {
+        let record = Record { stamp: Stamp::unverified(), value: Payload::new(key.as_bytes()) };
+        let mut batch = Batch::default();
+        batch.writes =
+            vec![Write { keyspace: notes(), key: Key::from(key.as_bytes()), change: Change::Put(record) }];
+        self.engine.commit(Commit::new(&batch, durability)).unwrap();
+    }
+
+    fn syncs(&self) -> usize {
+        self.synced.lock().count
+    }
+
+    /// Leaves the file as a power cut at this moment does.
+    fn crash(&self) {
+        std::fs::write(&self.settings.path, &self.synced.lock().bytes).unwrap();
+    }
+
+    /// The keys that are there after a power cut at this moment.
+    fn survivors(&self) -> Vec<String> {
+        self.crash();
+        keys(&RedbOptions::at(&self.settings.path).must_exist().open().unwrap())
+    }
+
+    /// Whether opening after a power cut at this moment reads the whole file.
+    fn is_repaired(&self) -> bool {
+        self.crash();
+        let repaired = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&repaired);
+        let mut builder = redb::Builder::new();
+        builder.set_repair_callback(move |_| told.store(true, Ordering::SeqCst));
+        drop(builder.open(&self.settings.path).unwrap());
+        repaired.load(Ordering::SeqCst)
+    }
+}
+
+fn notes() -> Keyspace {
+    Keyspace::new("notes").unwrap()
+}
+
+fn keys(engine: &RedbEngine) -> Vec<String> {
+    use storage_core::engine::Cursor;
+    let snapshot = engine.snapshot(Intent::Read).unwrap();
+    let mut cursor = snapshot.range(notes(), &KeyRange::all(), Direction::Forward).unwrap();
+    let mut keys = Vec::new();
+    while cursor.advance().unwrap() {
+        keys.push(String::from_utf8(cursor.key().to_vec()).unwrap());
+    }
+    keys
+}
+
+#[test]
+fn sync_commit_is_there_after_a_power_cut() {
+    let store = Store::new(QuickRepair::AtSync);
+    let before = store.syncs();
+    store.put("a", Durability::Sync);
+    assert!(store.syncs() > before);
+    assert_eq!(store.survivors(), ["a"]);
+}
+
+#[test]
+fn sync_commit_takes_the_deferred_ones_before_it_along() {
+    let store = Store::new(QuickRepair::AtSync);
+    store.put("a", Durability::Deferred);
+    store.put("b", Durability::Deferred);
+    store.put("c", Durability::Sync);
+    store.put("d", Durability::Deferred);
+    assert_eq!(store.survivors(), ["a", "b", "c"]);
+}
+
+#[test]
+fn deferred_commits_cost_no_sync_and_sync_saves_them() {
+    let store = Store::new(QuickRepair::AtSync);
+    store.put("a", Durability::Sync);
+    let before = store.syncs();
+    store.put("b", Durability::Deferred);
+    store.put("c", Durability::Deferred);
+    assert_eq!(store.syncs(), before);
+    assert_eq!(store.survivors(), ["a"], "a crash takes the end, whole");
+    store.engine.sync().unwrap();
+    assert!(store.syncs() > before, "the file was not synced");
+    assert_eq!(store.survivors(), ["a", "b", "c"]);
+    assert_eq!(keys(&store.engine), ["a", "b", "c"]);
+}
+
+#[test]
+fn close_makes_deferred_commits_durable() {
+    let store = Store::new(QuickRepair::AtSync);
+    store.put("a", Durability::Deferred);
+    store.engine.close().unwrap();
+    assert_eq!(store.survivors(), ["a"]);
+}
+
+#[test]
+fn quick_repair_is_saved_where_it_was_asked_for() {
+    let store = Store::new(QuickRepair::AtSync);
+    store.put("a", Durability::Sync);
+    assert!(store.is_repaired());
+    store.engine.sync().unwrap();
+    assert!(!store.is_repaired());
+    store.put("b", Durability::Sync);
+    assert!(store.is_repaired());
+    let store = Store::new(QuickRepair::EveryCommit);
+    store.put("a", Durability::Sync);
+    assert!(!store.is_repaired());
+}
