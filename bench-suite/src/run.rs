@@ -1,5 +1,7 @@
 //! A whole run: what is measured, in which order, and what is written.
 
+mod finished;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +12,17 @@ use crate::cli::{Arguments, Command, Goals};
 use crate::contestant::{Group, be_killed, roster};
 use crate::failure::{Failure, Outcome, Within};
 use crate::goals::{self, judge};
-use crate::measure::bout::{Measured, Pace, measure};
+use crate::measure::bout::{Pace, measure};
 use crate::measure::machine::{Machine, Noise, load};
 use crate::measure::statistics::Ratio;
 use crate::report::compare::{self, Comparison};
-use crate::report::json::{Finding, Report, SCHEMA, findings};
+use crate::report::json::{Finding, Report, SCHEMA};
 use crate::report::markdown;
 use crate::report::progress::Progress;
 use crate::report::tables::{Look, by_family};
 use crate::report::time::rfc3339;
 use crate::workload::{Family, Profile, Variant};
+use finished::{Finished, Found, Settings};
 
 /// Rows that are measured against themselves: nanoseconds, allocations, threads.
 const NOISE_ROWS: [(Family, &str, u32, &str); 3] = [
@@ -128,14 +131,32 @@ fn measured_report(
 
     let mut settings = bench_settings(arguments, pace);
     let mut found = Vec::new();
+    let mut finished = match (profile, &arguments.command) {
+        (Profile::Full, None) => Some(Finished::open(&arguments.out, arguments, pace)?),
+        _ => None,
+    };
     for group in groups {
         progress.group(&group.title());
-        let measured = measure(group, pace, arguments.seed, &scratch.path, &|now| progress.tell(now))?;
-        measured.iter().for_each(|measured| note_settings(&mut settings, measured));
-        found.extend(findings(&measured));
+        let of_group = match finished.as_ref().and_then(|finished| finished.found(group)) {
+            Some(kept) => kept,
+            None => {
+                let tell = |now: &str| progress.tell(now);
+                let of_group = Found::of(&measure(group, pace, arguments.seed, &scratch.path, &tell)?);
+                if let Some(finished) = &mut finished {
+                    finished.keep(group, of_group.clone())?;
+                }
+                of_group
+            }
+        };
+        of_group
+            .settings
+            .into_iter()
+            .for_each(|(engine, read)| settings.entry(engine).or_default().extend(read));
+        found.extend(of_group.findings);
         progress.done();
     }
     progress.end();
+    finished.map_or(Ok(()), Finished::end)?;
     machine.load_after = load();
     let rows = found.iter().map(|found| found.row.clone()).collect();
     Ok((Report { schema: SCHEMA, machine, settings, started, profile, rows }, found))
@@ -154,8 +175,6 @@ fn noise_groups() -> Vec<Group> {
     rows.map(|entrant| Group { entrants: vec![entrant.clone(), entrant.clone()] }).collect()
 }
 
-type Settings = BTreeMap<String, BTreeMap<String, String>>;
-
 fn bench_settings(arguments: &Arguments, pace: Pace) -> Settings {
     let mut bench = BTreeMap::from([("seed".to_owned(), arguments.seed.to_string())]);
     if let Pace::Rounds { rounds, time, .. } = pace {
@@ -163,13 +182,6 @@ fn bench_settings(arguments: &Arguments, pace: Pace) -> Settings {
         bench.insert("ms_per_row_and_contestant".to_owned(), time.as_millis().to_string());
     }
     BTreeMap::from([("bench".to_owned(), bench)])
-}
-
-fn note_settings(settings: &mut Settings, measured: &Measured) {
-    if measured.not_run.is_none() {
-        let engine = settings.entry(measured.id.contestant()).or_default();
-        engine.extend(measured.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    }
 }
 
 /// The directory of the contestants' files. It goes away with the run, also with one that fails.

@@ -360,7 +360,7 @@ mod tests {
         assert!(
             names(&family)
                 .iter()
-                .all(|name| name.starts_with("tasks/") && name.ends_with("port-tasks-memory"))
+                .all(|name| name.starts_with("tasks/") && name.ends_with("port-tasks-memory, memory"))
         );
     }
 
@@ -370,6 +370,6 @@ mod tests {
         let listing = groups.iter().find(|group| group.spec().sizes_together).unwrap();
         let sizes: std::collections::BTreeSet<u64> =
             listing.entrants.iter().map(|e| e.spec.records).collect();
-        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [1_000, 10_000, 100_000, 1_000_000, 10_000_000]);
     }
 }

@@ -85,7 +85,7 @@ pub struct Row {
 }
 
 /// A row with what the report's tables show beside it and comparisons need.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// The row.
     pub row: Row,

@@ -5,6 +5,7 @@
 //! reads", `delete` its "removals".
 
 use super::identity::{Class, Family, Ops, Profile, Spec, Variant};
+use crate::measure::process::available_memory;
 
 /// The size at which single operations are measured.
 const STANDARD_RECORDS: u64 = 10_000;
@@ -12,6 +13,10 @@ const STANDARD_RECORDS: u64 = 10_000;
 const STANDARD_VALUE: u64 = 100;
 /// Other sizes of values, and the number of records that keeps the data set below 128 MiB.
 const OTHER_VALUES: [(u64, u64); 4] = [(16, 10_000), (1 << 10, 10_000), (64 << 10, 1_000), (1 << 20, 100)];
+/// The size that only a full run reaches, on a machine with room for it.
+const LARGEST: u64 = 10_000_000;
+/// The memory that must be free for that: four contestants hold the records at once.
+const LARGEST_MEMORY: u64 = 16 << 30;
 /// Thread counts of the concurrency rows.
 const THREADS: [u32; 4] = [1, 2, 8, 64];
 /// Appends of a batch: enough to keep 64 threads busy, divisible among them.
@@ -41,7 +46,7 @@ fn engine(workload: &'static str) -> Spec {
 
 fn growth(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec> {
     let sizes: &[u64] = match profile {
-        Profile::Full => &[1_000, 10_000, 100_000, 1_000_000],
+        Profile::Full => &[1_000, 10_000, 100_000, 1_000_000, LARGEST],
         Profile::Quick => &[1_000, 10_000, 100_000],
         Profile::Smoke => &[1_000],
     };
@@ -280,6 +285,9 @@ pub fn large_dataset() -> Vec<Spec> {
 ///
 /// On disk, what takes minutes there is left to a full run, and fewer records fill a store.
 pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'static str> {
+    if spec.records >= LARGEST && available_memory().is_none_or(|bytes| bytes < LARGEST_MEMORY) {
+        return Err("10^7 records need 16 GiB of memory that is free");
+    }
     if class == Class::Memory {
         return Ok(spec);
     }
