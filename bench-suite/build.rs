@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// The libraries whose versions stand on the machine card.
-const LIBRARIES: [&str; 4] = ["dashmap", "parking_lot", "storage-core", "storage-mem"];
+const LIBRARIES: [&str; 6] =
+    ["dashmap", "parking_lot", "redb", "storage-core", "storage-mem", "storage-redb"];
 
 fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::workload::Profile;
+use crate::workload::kill::Orders;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +14,7 @@ Examples:
   cargo xtask bench --workload get,put --engine mem   two rows of one engine, with hand-written code beside it
   cargo xtask bench --save before                     keep this run; later: --compare before
   cargo xtask bench goals                             what the project has promised, measured
+  cargo xtask bench goals --engine redb               the promises about one engine
 
 Reading the tables:
   `vs bare` is the time of ours over the time of hand-written code in the same rounds, with its 95 %
@@ -38,7 +40,7 @@ pub struct Arguments {
     #[arg(long, group = "profile")]
     pub quick: bool,
 
-    /// Up to 10^6 records, as long as it takes
+    /// Up to 10^7 records, as long as it takes; goes on where an interrupted run ended
     #[arg(long, group = "profile")]
     pub full: bool,
 
@@ -76,13 +78,29 @@ pub struct Arguments {
 }
 
 /// What to do instead of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Measure every number that the project has set itself, and judge it
     ///
     /// A goal is met when the whole 95 % interval is within its bound, missed when it is outside, else
     /// undecided. Writes goals.json.
-    Goals,
+    Goals(Goals),
+
+    /// Fill a store and wait to be killed; the rows about opening after a kill start this
+    #[command(hide = true)]
+    BeKilled(Orders),
+}
+
+/// Which goals.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Goals {
+    /// Only the goals of these engines
+    #[arg(long = "engine", id = "goals_engine", value_name = "NAME,...", value_delimiter = ',')]
+    pub engine: Vec<String>,
+
+    /// Only these goals, by the names in the first column, or all whose names begin so
+    #[arg(long = "goal", value_name = "NAME,...", value_delimiter = ',')]
+    pub goal: Vec<String>,
 }
 
 impl Arguments {
@@ -119,6 +137,9 @@ mod tests {
         let arguments = parsed("bench --engine mem,fs --workload get").unwrap();
         assert_eq!(arguments.engine, ["mem", "fs"]);
         let goals = parsed("bench goals --out there").unwrap();
-        assert_eq!((goals.command, goals.out), (Some(Command::Goals), PathBuf::from("there")));
+        assert_eq!(
+            (goals.command, goals.out),
+            (Some(Command::Goals(Goals::default())), PathBuf::from("there"))
+        );
     }
 }

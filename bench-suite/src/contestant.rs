@@ -7,17 +7,24 @@
 pub mod bare_btreemap;
 pub mod bare_dashmap;
 pub mod bare_dashmap_tasks;
+pub mod bare_redb;
+pub mod bare_redb_tasks;
 pub mod catalogue;
 pub mod engine;
 pub mod engine_tasks;
+pub mod manner;
 pub mod port_tasks_memory;
+pub mod redb;
 pub mod runner;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::workload::keys::KEY_LEN;
+use crate::workload::kill::{Orders, fill_until_killed};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
-use crate::workload::{Class, Profile, Setting};
+use crate::workload::{Class, Place, Profile, Setting};
+use bare_redb::BareRedb;
 pub use catalogue::{Catalogue, Entrant, Group};
+use manner::{Deferred, Durable, Manner, QuickRepair};
 pub use runner::Contestant;
 
 /// The name of a contestant.
@@ -118,6 +125,12 @@ pub trait Points: Subject {
 
     /// Adds many new records in the way that is fastest for the contestant.
     fn load(&self, entries: &[Entry]) -> Outcome<()>;
+}
+
+/// Opens what an earlier process left behind.
+pub trait Reopen: Points {
+    /// Opens the store in a place, an empty one if nothing is there. The place outlives it.
+    fn reopen(place: &Place) -> Outcome<Self>;
 }
 
 /// Which way a range is walked.
@@ -224,6 +237,11 @@ pub trait TaskRows: Subject {
     fn save_block(&self, avs: &str, block: Block) -> Outcome<()>;
     /// The number of the last block stored for an AVS and a chain.
     fn last_saved_block(&self, avs: &str, chain: u64) -> Outcome<u64>;
+    /// Does `work`, which is no part of what is measured, with writes that need not be durable before it ends.
+    fn fill(&self, work: impl FnOnce(&Self) -> Outcome<()>) -> Outcome<()> {
+        work(self)
+    }
+
     /// Stores the configuration of an operator set, whatever it was.
     fn save_config(&self, avs: &str, operator_set: u32, config: OperatorSetConfig) -> Outcome<()>;
     /// Stores the state of a performer, whatever it was.
@@ -236,7 +254,12 @@ pub trait TaskRows: Subject {
 #[must_use]
 pub fn roster(profile: Profile) -> Catalogue {
     let mut catalogue = Catalogue::new(profile);
+    in_memory(&mut catalogue);
+    on_redb(&mut catalogue);
+    catalogue.sorted()
+}
 
+fn in_memory(catalogue: &mut Catalogue) {
     catalogue.points::<engine::Layer<engine::Mem>>();
     catalogue.ranges::<engine::Layer<engine::Mem>>();
     catalogue.snapshots::<engine::Layer<engine::Mem>>();
@@ -261,8 +284,49 @@ pub fn roster(profile: Profile) -> Catalogue {
 
     catalogue.tasks::<bare_dashmap_tasks::BareDashmapTasks>();
     catalogue.tasks::<port_tasks_memory::PortTasksMemory>();
+}
 
-    catalogue.sorted()
+/// Reads are measured once, since how writes are committed makes no difference to them; writes in each manner.
+fn on_redb(catalogue: &mut Catalogue) {
+    type Ours<M> = engine::Layer<redb::Redb<M>>;
+    catalogue.points::<Ours<Durable>>();
+    catalogue.ranges::<Ours<Durable>>();
+    catalogue.snapshots::<Ours<Durable>>();
+    catalogue.transfers::<Ours<Durable>>();
+    catalogue.openings::<Ours<Durable>>();
+    catalogue.standard_writes::<Ours<QuickRepair>>();
+    catalogue.openings_after_kill::<Ours<QuickRepair>>();
+    catalogue.writes::<Ours<Deferred>>();
+    catalogue.transfers::<Ours<Deferred>>();
+    catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Durable>>>();
+    catalogue.task_writes::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
+
+    catalogue.ungrouped_points::<BareRedb<Durable>>();
+    catalogue.ranges::<BareRedb<Durable>>();
+    catalogue.snapshots::<BareRedb<Durable>>();
+    catalogue.transfers::<BareRedb<Durable>>();
+    catalogue.openings::<BareRedb<Durable>>();
+    catalogue.standard_writes::<BareRedb<QuickRepair>>();
+    catalogue.openings_after_kill::<BareRedb<QuickRepair>>();
+    catalogue.ungrouped_writes::<BareRedb<Deferred>>();
+    catalogue.transfers::<BareRedb<Deferred>>();
+    catalogue.tasks::<bare_redb_tasks::BareRedbTasks<Durable>>();
+    catalogue.task_writes::<bare_redb_tasks::BareRedbTasks<Deferred>>();
+}
+
+/// Fills a store as the contestant that is named does, and waits to be killed.
+pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
+    type Ours<M> = engine::Layer<redb::Redb<M>>;
+    let quick = QuickRepair::MODE;
+    match (orders.engine.as_str(), orders.mode.as_deref()) {
+        (redb::ENGINE, None) => fill_until_killed::<Ours<Durable>>(orders, seed),
+        (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
+        (bare_redb::ENGINE, None) => fill_until_killed::<BareRedb<Durable>>(orders, seed),
+        (bare_redb::ENGINE, mode) if mode == quick => {
+            fill_until_killed::<BareRedb<QuickRepair>>(orders, seed)
+        }
+        (engine, mode) => Err(Failure::new(format!("{engine} in mode {mode:?} cannot be killed"))),
+    }
 }
 
 #[cfg(test)]
@@ -270,16 +334,41 @@ pub(crate) mod tests {
     //! Checks that every contestant with a power has to pass.
 
     use super::*;
+    use crate::workload::sharing::{balance, with_balance};
     use crate::workload::task_data::{block, performer, performer_with_environment, task, task_id};
     use crate::workload::{Spec, rows};
 
-    pub(crate) fn setting() -> Setting {
+    /// An empty store, and the folder in which its files are.
+    pub(crate) fn opened<S: Subject>() -> (S, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
         let spec: Spec = rows::get_miss().remove(0);
-        Setting::new(spec, 1, std::path::PathBuf::from("nowhere"))
+        (S::open(&Setting::new(spec, 1, folder.path().to_owned())).unwrap(), folder)
+    }
+
+    pub(crate) fn ranges_go_both_ways<S: Ranges>() {
+        let (store, _folder) = opened::<S>();
+        for key in [b"a", b"b", b"c", b"d"] {
+            store.put(key, key).unwrap();
+        }
+        for (walk, expected) in [(Walk::Up, "bc"), (Walk::Down, "ba")] {
+            let mut seen = String::new();
+            let count = store.range(b"b", walk, 2, |key, _| seen.push(char::from(key[0]))).unwrap();
+            assert_eq!((count, seen.as_str()), (2, expected));
+        }
+    }
+
+    pub(crate) fn transfers_move_the_amount<S: Transfers>() {
+        let (store, _folder) = opened::<S>();
+        store.put(b"a", &with_balance(&[0; 16], 10)).unwrap();
+        store.put(b"b", &with_balance(&[0; 16], 0)).unwrap();
+        store.transfer(b"a", b"b", 4).unwrap();
+        assert_eq!(balance(store.get(b"a").unwrap().unwrap().as_ref()), Some(6));
+        assert_eq!(balance(store.get(b"b").unwrap().unwrap().as_ref()), Some(4));
+        assert!(store.transfer(b"a", b"nobody", 1).is_err());
     }
 
     pub(crate) fn points_hold_what_was_put<S: Points>() {
-        let store = S::open(&setting()).unwrap();
+        let (store, _folder) = opened::<S>();
         assert!(store.get(b"a").unwrap().is_none());
         store.put(b"a", b"1").unwrap();
         store.put(b"a", b"2").unwrap();
@@ -296,7 +385,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn sequence_has_no_gap<S: Appends>() {
-        let store = S::open(&setting()).unwrap();
+        let (store, _folder) = opened::<S>();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..250).for_each(|_| assert!(store.append(b"x").is_ok())));
@@ -308,7 +397,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn task_rows_mean_what_they_say<S: TaskRows>() {
-        let store = S::open(&setting()).unwrap();
+        let (store, _folder) = opened::<S>();
         assert!(store.get_task("task-0").is_err());
         for number in 0..9 {
             store.save_task(task(task_id(number))).unwrap();

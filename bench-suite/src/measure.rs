@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod batch;
 pub mod bout;
+pub mod forced;
 pub mod machine;
 pub mod meter;
 pub mod probe;

@@ -1,25 +1,28 @@
 //! A whole run: what is measured, in which order, and what is written.
 
+mod finished;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use crate::cli::{Arguments, Command};
-use crate::contestant::{Group, roster};
+use crate::cli::{Arguments, Command, Goals};
+use crate::contestant::{Group, be_killed, roster};
 use crate::failure::{Failure, Outcome, Within};
-use crate::goals::{GOALS, judge};
-use crate::measure::bout::{Measured, Pace, measure};
+use crate::goals::{self, judge};
+use crate::measure::bout::{Pace, measure};
 use crate::measure::machine::{Machine, Noise, load};
 use crate::measure::statistics::Ratio;
 use crate::report::compare::{self, Comparison};
-use crate::report::json::{Finding, Report, SCHEMA, findings};
+use crate::report::json::{Finding, Report, SCHEMA};
 use crate::report::markdown;
 use crate::report::progress::Progress;
 use crate::report::tables::{Look, by_family};
 use crate::report::time::rfc3339;
 use crate::workload::{Family, Profile, Variant};
+use finished::{Finished, Found, Settings};
 
 /// Rows that are measured against themselves: nanoseconds, allocations, threads.
 const NOISE_ROWS: [(Family, &str, u32, &str); 3] = [
@@ -28,15 +31,18 @@ const NOISE_ROWS: [(Family, &str, u32, &str); 3] = [
     (Family::Concurrency, "put", 2, "bare-dashmap"),
 ];
 /// The pace of those.
-const NOISE_PACE: Pace = Pace::Rounds { rounds: 16, time: Duration::from_millis(600), sampling: None };
+const NOISE_PACE: Pace = Pace::Rounds { rounds: 16, time: Duration::from_millis(300), sampling: None };
 /// The pace of goals.
-const GOALS_PACE: Pace = Pace::Rounds { rounds: 40, time: Duration::from_secs(5), sampling: None };
+const GOALS_PACE: Pace = Pace::Rounds { rounds: 40, time: Duration::from_secs(2), sampling: None };
 
 /// Does what the arguments say.
 pub fn run(arguments: &Arguments) -> Outcome<ExitCode> {
-    fs::create_dir_all(&arguments.out).within(|| arguments.out.display().to_string())?;
-    match arguments.command {
-        Some(Command::Goals) => run_goals(arguments),
+    if !matches!(arguments.command, Some(Command::BeKilled(_))) {
+        fs::create_dir_all(&arguments.out).within(|| arguments.out.display().to_string())?;
+    }
+    match &arguments.command {
+        Some(Command::Goals(wanted)) => run_goals(arguments, wanted),
+        Some(Command::BeKilled(orders)) => be_killed(orders, arguments.seed).map(|()| ExitCode::SUCCESS),
         None => run_rows(arguments),
     }
 }
@@ -73,19 +79,20 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_goals(arguments: &Arguments) -> Outcome<ExitCode> {
+fn run_goals(arguments: &Arguments, wanted: &Goals) -> Outcome<ExitCode> {
+    let goals = goals::chosen(&wanted.engine, &wanted.goal)?;
     let mut catalogue = roster(Profile::Full);
-    catalogue.keep_rows(|id| GOALS.iter().any(|goal| goal.needs(id)));
+    catalogue.keep_rows(|id| goals.iter().any(|goal| goal.needs(id)));
     // A row that only the other side of a goal fills decides nothing.
     let mut groups = catalogue.into_groups();
     groups.retain(|group| {
         group.entrants.iter().any(|entrant| {
             let id = entrant.id();
-            GOALS.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
+            goals.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
         })
     });
     let (report, findings) = measured_report(arguments, Profile::Full, GOALS_PACE, &groups)?;
-    let judged = judge::judge(&findings, report.machine.cpu_scale);
+    let judged = judge::judge(&goals, &findings, &report.machine);
     print_machine(&report.machine);
     println!("{}", judge::shown(&judged));
     let path = arguments.out.join("goals.json");
@@ -124,14 +131,32 @@ fn measured_report(
 
     let mut settings = bench_settings(arguments, pace);
     let mut found = Vec::new();
+    let mut finished = match (profile, &arguments.command) {
+        (Profile::Full, None) => Some(Finished::open(&arguments.out, arguments, pace)?),
+        _ => None,
+    };
     for group in groups {
         progress.group(&group.title());
-        let measured = measure(group, pace, arguments.seed, &scratch.path, &|now| progress.tell(now))?;
-        measured.iter().for_each(|measured| note_settings(&mut settings, measured));
-        found.extend(findings(&measured));
+        let of_group = match finished.as_ref().and_then(|finished| finished.found(group)) {
+            Some(kept) => kept,
+            None => {
+                let tell = |now: &str| progress.tell(now);
+                let of_group = Found::of(&measure(group, pace, arguments.seed, &scratch.path, &tell)?);
+                if let Some(finished) = &mut finished {
+                    finished.keep(group, of_group.clone())?;
+                }
+                of_group
+            }
+        };
+        of_group
+            .settings
+            .into_iter()
+            .for_each(|(engine, read)| settings.entry(engine).or_default().extend(read));
+        found.extend(of_group.findings);
         progress.done();
     }
     progress.end();
+    finished.map_or(Ok(()), Finished::end)?;
     machine.load_after = load();
     let rows = found.iter().map(|found| found.row.clone()).collect();
     Ok((Report { schema: SCHEMA, machine, settings, started, profile, rows }, found))
@@ -150,22 +175,13 @@ fn noise_groups() -> Vec<Group> {
     rows.map(|entrant| Group { entrants: vec![entrant.clone(), entrant.clone()] }).collect()
 }
 
-type Settings = BTreeMap<String, BTreeMap<String, String>>;
-
 fn bench_settings(arguments: &Arguments, pace: Pace) -> Settings {
     let mut bench = BTreeMap::from([("seed".to_owned(), arguments.seed.to_string())]);
     if let Pace::Rounds { rounds, time, .. } = pace {
         bench.insert("rounds_at_most".to_owned(), rounds.to_string());
-        bench.insert("ms_per_row".to_owned(), time.as_millis().to_string());
+        bench.insert("ms_per_row_and_contestant".to_owned(), time.as_millis().to_string());
     }
     BTreeMap::from([("bench".to_owned(), bench)])
-}
-
-fn note_settings(settings: &mut Settings, measured: &Measured) {
-    if measured.not_run.is_none() {
-        let engine = settings.entry(measured.id.contestant()).or_default();
-        engine.extend(measured.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    }
 }
 
 /// The directory of the contestants' files. It goes away with the run, also with one that fails.

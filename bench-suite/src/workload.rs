@@ -5,6 +5,8 @@
 
 pub mod identity;
 pub mod keys;
+pub mod kill;
+pub mod opening;
 pub mod points;
 pub mod ranges;
 pub mod rows;
@@ -12,12 +14,13 @@ pub mod sharing;
 pub mod task_data;
 pub mod tasks;
 
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::contestant::Subject;
-use crate::failure::Outcome;
+use crate::failure::{Outcome, Within};
 use crate::measure::meter::Meter;
 pub use identity::{Class, Family, Ops, Profile, RowId, Spec, Variant};
 
@@ -39,15 +42,51 @@ impl Setting {
         Setting { spec, seed, scratch, places: AtomicU64::new(0) }
     }
 
-    /// A path for one opened store, new at every call. Nothing is created there.
-    pub fn place(&self) -> PathBuf {
-        self.scratch.join(self.places.fetch_add(1, Ordering::Relaxed).to_string())
+    /// A place for one opened store, new at every call.
+    pub fn place(&self) -> Place {
+        Place::new(self.scratch.join(self.places.fetch_add(1, Ordering::Relaxed).to_string()))
     }
 
     /// The directory above every place.
     #[must_use]
     pub fn scratch(&self) -> &Path {
         &self.scratch
+    }
+}
+
+/// The directory of one store. It goes with its owner, which closes the store before.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+}
+
+impl Place {
+    /// A place in which nothing is created yet.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Place { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it, whose directory is there.
+    pub fn file(&self, name: &str) -> Outcome<PathBuf> {
+        fs::create_dir_all(&self.path).within(|| self.path.display().to_string())?;
+        Ok(self.path.join(name))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.path.exists()
+            && let Err(error) = fs::remove_dir_all(&self.path)
+        {
+            eprintln!("warning: {} is left behind: {error}", self.path.display());
+        }
     }
 }
 

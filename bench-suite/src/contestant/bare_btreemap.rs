@@ -161,9 +161,10 @@ impl Appends for BareBtreemap {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{points_hold_what_was_put, sequence_has_no_gap, setting};
+    use super::super::tests::{
+        points_hold_what_was_put, ranges_go_both_ways, sequence_has_no_gap, transfers_move_the_amount,
+    };
     use super::*;
-    use crate::workload::sharing::{balance, with_balance};
 
     #[test]
     fn holds_what_was_put() {
@@ -177,25 +178,11 @@ mod tests {
 
     #[test]
     fn ranges_begin_with_the_start_and_go_both_ways() {
-        let store = BareBtreemap::open(&setting()).unwrap();
-        for key in [b"a", b"b", b"c", b"d"] {
-            store.put(key, key).unwrap();
-        }
-        for (walk, expected) in [(Walk::Up, "bc"), (Walk::Down, "ba")] {
-            let mut seen = String::new();
-            let count = store.range(b"b", walk, 2, |key, _| seen.push(char::from(key[0]))).unwrap();
-            assert_eq!((count, seen.as_str()), (2, expected));
-        }
+        ranges_go_both_ways::<BareBtreemap>();
     }
 
     #[test]
     fn a_transfer_moves_the_amount() {
-        let store = BareBtreemap::open(&setting()).unwrap();
-        store.put(b"a", &with_balance(&[0; 16], 10)).unwrap();
-        store.put(b"b", &with_balance(&[0; 16], 0)).unwrap();
-        store.transfer(b"a", b"b", 4).unwrap();
-        assert_eq!(balance(&store.get(b"a").unwrap().unwrap()), Some(6));
-        assert_eq!(balance(&store.get(b"b").unwrap().unwrap()), Some(4));
-        assert!(store.transfer(b"a", b"nobody", 1).is_err());
+        transfers_move_the_amount::<BareBtreemap>();
     }
 }

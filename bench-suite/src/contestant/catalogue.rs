@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::runner::{Contestant, Runner};
-use super::{Appends, Points, Ranges, Role, Snapshots, Subject, Tag, TaskRows, Transfers};
+use super::{Appends, Points, Ranges, Reopen, Role, Snapshots, Subject, Tag, TaskRows, Transfers};
 use crate::failure::{Failure, Outcome};
+use crate::workload::opening::{Open, OpenAfterKill};
 use crate::workload::points::{BulkLoad, Delete, Get, GetMiss, GetSnapshot, Put, PutBatch};
 use crate::workload::ranges::{ListPage, Range};
 use crate::workload::sharing::{Append, Transfer};
@@ -12,7 +13,7 @@ use crate::workload::tasks::lists::{
     ConcurrentReadWrite, GetTask, LargeDataset, ListPending, ListPerformers,
 };
 use crate::workload::tasks::saves::{LastBlock, SaveConfig, SavePerformer, SaveTask};
-use crate::workload::{Profile, RowId, Spec, Work, rows};
+use crate::workload::{Class, Family, Profile, RowId, Spec, Variant, Work, rows};
 
 type Make = fn(Spec, u64, PathBuf) -> Box<dyn Contestant>;
 
@@ -72,6 +73,12 @@ impl Group {
         &self.entrants[0].spec
     }
 
+    /// What a finished write of any entrant survives.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.entrants[0].tag.class
+    }
+
     /// The group's name for people.
     #[must_use]
     pub fn title(&self) -> String {
@@ -79,6 +86,9 @@ impl Group {
         let mut title = format!("{} {}", id.family.name(), id.title());
         if !self.spec().sizes_together {
             title.push_str(&format!(", {} records", id.records));
+        }
+        if self.class() != Class::Memory {
+            title.push_str(&format!(", {}", self.class().name()));
         }
         title
     }
@@ -100,12 +110,53 @@ impl Catalogue {
 
     /// The rows of single records.
     pub fn points<S: Points>(&mut self) {
+        self.reads::<S>();
+        self.writes::<S>();
+    }
+
+    /// The same for a contestant that commits each write of several writers by itself.
+    pub fn ungrouped_points<S: Points>(&mut self) {
+        self.reads::<S>();
+        self.ungrouped_writes::<S>();
+    }
+
+    fn reads<S: Points>(&mut self) {
         self.enter::<Get<S>>();
         self.enter::<GetMiss<S>>();
+    }
+
+    /// Of the rows of single records, those that write.
+    pub fn writes<S: Points>(&mut self) {
         self.enter::<Put<S>>();
         self.enter::<PutBatch<S>>();
         self.enter::<Delete<S>>();
         self.enter::<BulkLoad<S>>();
+    }
+
+    /// The same for a contestant that commits each write of several writers by itself.
+    pub fn ungrouped_writes<S: Points>(&mut self) {
+        let alone = rows::put(self.profile).into_iter().filter(|spec| spec.family != Family::Concurrency);
+        self.enter_in::<Put<S>>(alone.chain(rows::one_commit_each()).collect());
+        self.enter::<PutBatch<S>>();
+        self.enter::<Delete<S>>();
+        self.enter::<BulkLoad<S>>();
+    }
+
+    /// One write and one batch, at one size.
+    pub fn standard_writes<S: Points>(&mut self) {
+        self.enter_in::<Put<S>>(rows::standard_put());
+        self.enter_in::<PutBatch<S>>(rows::put_batch(Profile::Quick));
+    }
+
+    /// The rows of opening.
+    pub fn openings<S: Reopen>(&mut self) {
+        self.enter::<Open<S>>();
+        self.openings_after_kill::<S>();
+    }
+
+    /// The rows of opening after a kill.
+    pub fn openings_after_kill<S: Reopen>(&mut self) {
+        self.enter::<OpenAfterKill<S>>();
     }
 
     /// The rows of ranges.
@@ -131,15 +182,25 @@ impl Catalogue {
 
     /// The rows of the task store.
     pub fn tasks<S: TaskRows>(&mut self) {
-        self.enter::<SaveTask<S>>();
+        self.task_reads::<S>();
+        self.task_writes::<S>();
+    }
+
+    fn task_reads<S: TaskRows>(&mut self) {
         self.enter::<GetTask<S>>();
         self.enter::<ListPending<S>>();
+        self.enter::<ListPerformers<S>>();
+        self.enter_in::<LargeDataset<S>>(large_dataset(Variant::Honest));
+    }
+
+    /// Of the rows of the task store, those that write.
+    pub fn task_writes<S: TaskRows>(&mut self) {
+        self.enter::<SaveTask<S>>();
         self.enter::<ConcurrentReadWrite<S>>();
         self.enter::<LastBlock<S>>();
         self.enter::<SaveConfig<S>>();
         self.enter::<SavePerformer<S>>();
-        self.enter::<ListPerformers<S>>();
-        self.enter::<LargeDataset<S>>();
+        self.enter_in::<LargeDataset<S>>(large_dataset(Variant::Faithful));
     }
 
     /// Says why a contestant is not in the rows of ranges.
@@ -150,7 +211,7 @@ impl Catalogue {
 
     /// Says why a contestant is not in the rows of snapshots.
     pub fn without_snapshots(&mut self, tag: &Tag, reason: &'static str) {
-        self.excuse(tag, rows::get_snapshot(), reason);
+        self.excuse(tag, rows::get_snapshot(self.profile), reason);
     }
 
     /// Says why a contestant is not in the rows of transfers.
@@ -159,9 +220,18 @@ impl Catalogue {
     }
 
     fn enter<W: Work>(&mut self) {
+        self.enter_in::<W>(W::rows(self.profile));
+    }
+
+    fn enter_in<W: Work>(&mut self, specs: Vec<Spec>) {
         let make: Make = |spec, seed, scratch| Box::new(Runner::<W>::new(spec, seed, scratch));
-        for spec in W::rows(self.profile) {
-            self.add(Entrant { spec, tag: W::Subject::TAG, attendance: Attendance::Runs(make) });
+        let tag = W::Subject::TAG;
+        for spec in specs {
+            let (spec, attendance) = match rows::for_class(spec.clone(), tag.class, self.profile) {
+                Ok(spec) => (spec, Attendance::Runs(make)),
+                Err(reason) => (spec, Attendance::Absent(reason)),
+            };
+            self.add(Entrant { spec, tag, attendance });
         }
     }
 
@@ -171,8 +241,12 @@ impl Catalogue {
         }
     }
 
+    /// Only contestants of one class are measured together: the slowest decides how many operations a batch
+    /// has, and a forced write takes a thousand times as long as one in memory.
     fn add(&mut self, entrant: Entrant) {
-        let group = self.groups.iter_mut().find(|group| group.spec().shares_group_with(&entrant.spec));
+        let group = self.groups.iter_mut().find(|group| {
+            group.spec().shares_group_with(&entrant.spec) && group.class() == entrant.tag.class
+        });
         match group {
             Some(group) => group.entrants.push(entrant),
             None => self.groups.push(Group { entrants: vec![entrant] }),
@@ -182,7 +256,7 @@ impl Catalogue {
     /// The same by chapter, and in a group by size, ours first.
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        self.groups.sort_by_key(|group| group.spec().family);
+        self.groups.sort_by_key(|group| (group.spec().family, group.class()));
         for group in &mut self.groups {
             group.entrants.sort_by_key(|entrant| (entrant.spec.records, Role::of(entrant.tag.engine)));
         }
@@ -208,10 +282,9 @@ impl Catalogue {
         let wanted =
             |names: &[String], name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
         self.groups.retain_mut(|group| {
-            let spec = group.spec();
-            if !wanted(workloads, spec.workload) && !wanted(workloads, spec.family.name()) {
-                return false;
-            }
+            group.entrants.retain(|Entrant { spec, .. }| {
+                wanted(workloads, spec.workload) || wanted(workloads, spec.family.name())
+            });
             let ours = group.entrants.iter().any(|entrant| {
                 Role::of(entrant.tag.engine) == Role::Ours && wanted(engines, entrant.tag.engine)
             });
@@ -231,6 +304,11 @@ impl Catalogue {
             !group.entrants.is_empty()
         });
     }
+}
+
+/// The faithful reading of this row saves inside the time, the honest one does not.
+fn large_dataset(variant: Variant) -> Vec<Spec> {
+    rows::large_dataset().into_iter().filter(|spec| spec.variant == Some(variant)).collect()
 }
 
 fn known<'a>(what: &str, asked: &[String], names: impl Iterator<Item = &'a str>) -> Outcome<()> {
@@ -282,7 +360,7 @@ mod tests {
         assert!(
             names(&family)
                 .iter()
-                .all(|name| name.starts_with("tasks/") && name.ends_with("port-tasks-memory"))
+                .all(|name| name.starts_with("tasks/") && name.ends_with("port-tasks-memory, memory"))
         );
     }
 
@@ -292,6 +370,6 @@ mod tests {
         let listing = groups.iter().find(|group| group.spec().sizes_together).unwrap();
         let sizes: std::collections::BTreeSet<u64> =
             listing.entrants.iter().map(|e| e.spec.records).collect();
-        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [1_000, 10_000, 100_000, 1_000_000, 10_000_000]);
     }
 }

@@ -6,15 +6,15 @@ use std::fmt;
 
 use storage_core::key::Template;
 use storage_core::{
-    AnyEngine, Attributes, BodyError, Codec, Database, Direction, Engine, Error, Found, Key, KeyRange,
-    Keyspace, Sequence, Snapshot,
+    AnyEngine, Attributes, BodyError, Codec, Database, Direction, Durability, Engine, Error, Found, Key,
+    KeyRange, Keyspace, Sequence, Snapshot,
 };
 use storage_mem::MemEngine;
 
-use super::{Appends, Counters, Entry, Points, Ranges, Snapshots, Subject, Tag, Transfers, Walk};
+use super::{Appends, Counters, Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
 use crate::failure::{Failure, Outcome};
 use crate::workload::sharing::moved;
-use crate::workload::{Class, Setting};
+use crate::workload::{Class, Place, Setting};
 
 /// An engine as it is measured: its name and how it is opened.
 pub trait Opening: Sized + Send + Sync + 'static {
@@ -22,9 +22,16 @@ pub trait Opening: Sized + Send + Sync + 'static {
     type Engine: Engine;
     /// What its rows are called.
     const TAG: Tag;
+    /// How its writes are committed.
+    const DURABILITY: Durability;
 
-    /// Opens an empty store.
-    fn open(setting: &Setting) -> Outcome<Self::Engine>;
+    /// Opens the store in a place, an empty one if nothing is there.
+    fn open(place: &Place) -> Outcome<Self::Engine>;
+
+    /// The engine's own settings, read back.
+    fn settings(_: &Self::Engine) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// The memory engine.
@@ -34,8 +41,9 @@ pub struct Mem;
 impl Opening for Mem {
     type Engine = MemEngine;
     const TAG: Tag = Tag { engine: "mem", mode: None, class: Class::Memory };
+    const DURABILITY: Durability = Durability::Sync;
 
-    fn open(_: &Setting) -> Outcome<MemEngine> {
+    fn open(_: &Place) -> Outcome<MemEngine> {
         Ok(MemEngine::new())
     }
 }
@@ -47,8 +55,9 @@ pub struct AnyMem;
 impl Opening for AnyMem {
     type Engine = AnyEngine;
     const TAG: Tag = Tag { engine: "mem", mode: Some("any"), class: Class::Memory };
+    const DURABILITY: Durability = Durability::Sync;
 
-    fn open(_: &Setting) -> Outcome<AnyEngine> {
+    fn open(_: &Place) -> Outcome<AnyEngine> {
         Ok(AnyEngine::new(MemEngine::new()))
     }
 }
@@ -59,6 +68,17 @@ pub struct Layer<O: Opening> {
     data: Keyspace,
     log: Keyspace,
     sequence: Sequence,
+    /// Goes after the database.
+    _place: Option<Place>,
+}
+
+impl<O: Opening> Layer<O> {
+    fn on(engine: O::Engine, place: Option<Place>) -> Outcome<Self> {
+        let log = Keyspace::new("log")?;
+        let sequence = Sequence::new(Keyspace::new("counters")?, b"log")?.starting_at(1);
+        let (db, data) = (Database::new(engine)?, Keyspace::new("data")?);
+        Ok(Layer { db, data, log, sequence, _place: place })
+    }
 }
 
 impl<O: Opening> fmt::Debug for Layer<O> {
@@ -71,17 +91,16 @@ impl<O: Opening> Subject for Layer<O> {
     const TAG: Tag = O::TAG;
 
     fn open(setting: &Setting) -> Outcome<Self> {
-        let log = Keyspace::new("log")?;
-        let sequence = Sequence::new(Keyspace::new("counters")?, b"log")?.starting_at(1);
-        Ok(Layer { db: Database::new(O::open(setting)?)?, data: Keyspace::new("data")?, log, sequence })
+        let place = setting.place();
+        Self::on(O::open(&place)?, Some(place))
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        settings(&self.db)
+        settings::<O>(&self.db)
     }
 
     fn settle(&self) -> Outcome<()> {
-        Ok(self.db.sync()?)
+        settle::<O>(&self.db)
     }
 
     fn counters(&self) -> Counters {
@@ -93,15 +112,32 @@ impl<O: Opening> Subject for Layer<O> {
     }
 }
 
+impl<O: Opening> Reopen for Layer<O> {
+    fn reopen(place: &Place) -> Outcome<Self> {
+        Self::on(O::open(place)?, None)
+    }
+}
+
 /// What an engine says of itself.
-pub(super) fn settings<E: Engine>(db: &Database<E>) -> Vec<(&'static str, String)> {
+pub(super) fn settings<O: Opening>(db: &Database<O::Engine>) -> Vec<(&'static str, String)> {
     let capabilities = db.capabilities();
-    vec![
+    let mut settings = vec![
         ("engine", capabilities.name.to_owned()),
+        ("commits", format!("{:?}", O::DURABILITY)),
         ("sync survives", format!("{:?}", capabilities.sync_survives)),
         ("deferred survives", format!("{:?}", capabilities.deferred_survives)),
         ("checksums", format!("{:?}", capabilities.checksums)),
-    ]
+    ];
+    settings.extend(O::settings(db.engine()));
+    settings
+}
+
+/// Makes deferred commits durable. Where every commit is, nothing was put off.
+pub(super) fn settle<O: Opening>(db: &Database<O::Engine>) -> Outcome<()> {
+    match O::DURABILITY {
+        Durability::Sync => Ok(()),
+        Durability::Deferred => Ok(db.sync()?),
+    }
 }
 
 /// What a database has counted.
@@ -119,18 +155,21 @@ impl<O: Opening> Points for Layer<O> {
     }
 
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        Ok(self.db.put(self.data, key, value)?)
+        Ok(self.db.put_with(self.data, key, value, Attributes::new(), O::DURABILITY.into())?)
     }
 
     /// Looks first, since a delete does not tell.
     fn delete(&self, key: &[u8]) -> Outcome<bool> {
         let there = self.db.get(self.data, key)?.is_some();
-        self.db.delete(self.data, key)?;
+        match O::DURABILITY {
+            Durability::Sync => self.db.delete(self.data, key)?,
+            deferred => drop(self.db.transact_with(deferred, |txn| txn.delete(self.data, key))?),
+        }
         Ok(there)
     }
 
     fn put_batch(&self, entries: &[Entry]) -> Outcome<()> {
-        self.db.transact(|txn| {
+        self.db.transact_with(O::DURABILITY, |txn| {
             entries.iter().try_for_each(|entry| txn.put(self.data, entry.key, &entry.value))
         })?;
         Ok(())
@@ -189,7 +228,7 @@ impl<O: Opening> Snapshots for Layer<O> {
 impl<O: Opening> Transfers for Layer<O> {
     fn transfer(&self, from: &[u8], to: &[u8], amount: i64) -> Outcome<()> {
         let absent = || Failure::new("an account is not there");
-        self.db.try_transact(storage_core::TransactOptions::new(), |txn| {
+        self.db.try_transact(O::DURABILITY, |txn| {
             let (gives, takes) = moved(
                 &txn.get(self.data, from)?.ok_or_else(absent)?,
                 &txn.get(self.data, to)?.ok_or_else(absent)?,
@@ -211,7 +250,7 @@ impl BodyError for Failure {
 
 impl<O: Opening> Appends for Layer<O> {
     fn append(&self, value: &[u8]) -> Outcome<u64> {
-        let done = self.db.transact(|txn| {
+        let done = self.db.transact_with(O::DURABILITY, |txn| {
             let number = txn.next(&self.sequence)?;
             let value = Template::from(value.to_vec());
             txn.put_template(self.log, Template::of(&number), value, Attributes::new())?;
@@ -248,16 +287,16 @@ impl Subject for ReadWriteAppends {
     const TAG: Tag = Tag { engine: "mem", mode: Some("read-write"), class: Class::Memory };
 
     fn open(setting: &Setting) -> Outcome<Self> {
-        let db = Database::new(Mem::open(setting)?)?;
+        let db = Database::new(Mem::open(&setting.place())?)?;
         Ok(ReadWriteAppends { db, log: Keyspace::new("log")?, counters: Keyspace::new("counters")? })
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        settings(&self.db)
+        settings::<Mem>(&self.db)
     }
 
     fn settle(&self) -> Outcome<()> {
-        Ok(self.db.sync()?)
+        settle::<Mem>(&self.db)
     }
 
     fn counters(&self) -> Counters {

@@ -4,21 +4,31 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use storage_core::{Database, Timestamp};
+use storage_core::{Database, Durability, Timestamp};
 use storage_stores::tasks;
 use storage_stores::tasks::{ExecutorStore, Listing, Paging, Scope, TaskError, TaskRecord, TaskStore};
 
-use super::engine::{Opening, counters, settings};
+use super::engine::{Opening, counters, settings, settle};
 use super::{Counters, PerformerView, Subject, Tag, TaskRows, TaskView, Transition};
 use crate::failure::{Failure, Outcome};
-use crate::workload::Setting;
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
+use crate::workload::{Place, Setting};
 
 /// The two task stores on one database.
 pub struct TaskLayer<O: Opening> {
     db: Database<O::Engine>,
     tasks: TaskStore<O::Engine>,
     executor: ExecutorStore<O::Engine>,
+    /// Goes after the database.
+    _place: Option<Place>,
+}
+
+impl<O: Opening> TaskLayer<O> {
+    fn on(db: Database<O::Engine>, durability: Durability, place: Option<Place>) -> Outcome<Self> {
+        let tasks = TaskStore::open(&db)?.with_durability(durability);
+        let executor = ExecutorStore::open(&db)?.with_durability(durability);
+        Ok(TaskLayer { db, tasks, executor, _place: place })
+    }
 }
 
 impl<O: Opening> fmt::Debug for TaskLayer<O> {
@@ -31,16 +41,16 @@ impl<O: Opening> Subject for TaskLayer<O> {
     const TAG: Tag = O::TAG;
 
     fn open(setting: &Setting) -> Outcome<Self> {
-        let db = Database::new(O::open(setting)?)?;
-        Ok(TaskLayer { tasks: TaskStore::open(&db)?, executor: ExecutorStore::open(&db)?, db })
+        let place = setting.place();
+        Self::on(Database::new(O::open(&place)?)?, O::DURABILITY, Some(place))
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        settings(&self.db)
+        settings::<O>(&self.db)
     }
 
     fn settle(&self) -> Outcome<()> {
-        Ok(self.db.sync()?)
+        settle::<O>(&self.db)
     }
 
     fn counters(&self) -> Counters {
@@ -55,6 +65,11 @@ impl<O: Opening> Subject for TaskLayer<O> {
 impl<O: Opening> TaskRows for TaskLayer<O> {
     type Found = Arc<TaskRecord>;
     type Performer = Arc<tasks::PerformerState>;
+
+    fn fill(&self, work: impl FnOnce(&Self) -> Outcome<()>) -> Outcome<()> {
+        work(&Self::on(self.db.clone(), Durability::Deferred, None)?)?;
+        Ok(self.db.sync()?)
+    }
 
     fn save_task(&self, task: Task) -> Outcome<()> {
         let task = tasks::Task {

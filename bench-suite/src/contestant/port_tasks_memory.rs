@@ -258,12 +258,12 @@ fn closed() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{setting, task_rows_mean_what_they_say};
+    use super::super::tests::{opened, task_rows_mean_what_they_say};
     use super::*;
     use crate::workload::task_data::{block, performer, task};
 
     fn store() -> PortTasksMemory {
-        PortTasksMemory::open(&setting()).unwrap()
+        opened::<PortTasksMemory>().0
     }
 
     #[test]

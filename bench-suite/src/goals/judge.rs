@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Bound, GOALS, Goal, Place, Who};
+use super::{Bound, Goal, Place, Probe, Who};
+use crate::measure::machine::Machine;
+use crate::measure::probe::REFERENCE_FSYNC_US;
 use crate::measure::statistics::{Interval, Verdict};
 use crate::report::figures::{ABSENT, digits, nanoseconds, or_absent};
 use crate::report::json::Finding;
 use crate::report::tables::{Look, drawn};
+use crate::workload::Class;
 
 /// A goal and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -39,13 +42,21 @@ pub enum Unit {
     Ns,
 }
 
-/// Judges every goal; `cpu_scale` turns an original's figure into what it would be here.
+/// Judges goals; the machine's probes turn an original's figure into what it would be here.
 #[must_use]
-pub fn judge(findings: &[Finding], cpu_scale: f64) -> Vec<Judged> {
-    GOALS.iter().map(|goal| judged(goal, findings, cpu_scale)).collect()
+pub fn judge(goals: &[Goal], findings: &[Finding], machine: &Machine) -> Vec<Judged> {
+    let scales = Scales { cpu: machine.cpu_scale, fsync: machine.fsync_us / REFERENCE_FSYNC_US };
+    goals.iter().map(|goal| judged(goal, findings, scales)).collect()
 }
 
-fn judged(goal: &Goal, findings: &[Finding], cpu_scale: f64) -> Judged {
+/// How many times as long as the machine of the originals' figures this one takes.
+#[derive(Clone, Copy, Debug)]
+struct Scales {
+    cpu: f64,
+    fsync: f64,
+}
+
+fn judged(goal: &Goal, findings: &[Finding], scales: Scales) -> Judged {
     let (unit, at_most, series) = match goal.bound {
         Bound::Ratio { against, at_most } => {
             (Unit::Ratio, at_most, paired(goal, goal.place, against, findings, |ours, theirs| ours / theirs))
@@ -60,10 +71,18 @@ fn judged(goal: &Goal, findings: &[Finding], cpu_scale: f64) -> Judged {
             let smaller = goal.place.at(records);
             (Unit::Ratio, at_most, paired(goal, smaller, goal.ours, findings, |ours, theirs| ours / theirs))
         }
-        Bound::Original { figure_ns } => {
-            let due = figure_ns * cpu_scale;
+        Bound::Beside { workload, against, at_most } => {
+            let beside = goal.place.named(workload);
+            (Unit::Ratio, at_most, paired(goal, beside, against, findings, |ours, theirs| ours / theirs))
+        }
+        Bound::Original { figure_ns, scaled_by, at_most } => {
+            let scale = match scaled_by {
+                Probe::Cpu => scales.cpu,
+                Probe::Fsync => scales.fsync,
+            };
+            let due = figure_ns * scale;
             let ours = series(findings, goal.place, goal.ours);
-            (Unit::Ratio, 1.0, ours.map(|ours| ours.iter().map(|ns| ns / due).collect()))
+            (Unit::Ratio, at_most, ours.map(|ours| ours.iter().map(|ns| ns / due).collect()))
         }
     };
     let interval = series
@@ -114,7 +133,14 @@ fn paired(
 }
 
 fn name(who: Who) -> String {
-    who.mode.map_or_else(|| who.engine.to_owned(), |mode| format!("{} {mode}", who.engine))
+    let mut name = who.engine.to_owned();
+    if let Some(mode) = who.mode {
+        name.push_str(&format!(" {mode}"));
+    }
+    if who.class != Class::Memory {
+        name.push_str(&format!(" ({})", who.class.name()));
+    }
+    name
 }
 
 fn described(goal: &Goal) -> String {
@@ -123,6 +149,7 @@ fn described(goal: &Goal) -> String {
     let size = size.trim_end_matches(ABSENT);
     let against = match goal.bound {
         Bound::Ratio { against, .. } | Bound::MoreNs { against, .. } => format!(" against {}", name(against)),
+        Bound::Beside { workload, against, .. } => format!(" against {workload} of {}", name(against)),
         Bound::Size { records, .. } => format!(" against {records} records"),
         Bound::Original { .. } => " against the original".to_owned(),
         Bound::Ns { .. } => String::new(),
@@ -162,7 +189,7 @@ pub fn shown(judged: &[Judged]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Goal;
+    use super::super::GOALS;
     use super::*;
     use crate::contestant::roster;
     use crate::measure::bout::Measured;
@@ -183,7 +210,7 @@ mod tests {
     }
 
     fn verdict(goal: &Goal, rows: &[Measured]) -> Judged {
-        judged(goal, &findings(rows), 2.0)
+        judged(goal, &findings(rows), Scales { cpu: 2.0, fsync: 3.0 })
     }
 
     fn named(id: &str) -> &'static Goal {
@@ -231,9 +258,11 @@ mod tests {
         let groups = roster(Profile::Full).into_groups();
         let ids: Vec<RowId> = groups.iter().flat_map(|group| group.entrants.iter().map(|e| e.id())).collect();
         for (at, goal) in GOALS.iter().enumerate() {
-            assert!(ids.iter().any(|id| goal.place.holds(id)), "{}", goal.id);
+            let of_ours = |id: &&RowId| goal.place.holds(id) && goal.ours.fills(id);
+            assert_eq!(ids.iter().filter(of_ours).count(), 1, "{}", goal.id);
+            assert!(ids.iter().filter(|id| goal.needs(id)).count() <= 2, "{}", goal.id);
             assert!(GOALS[at + 1..].iter().all(|other| other.id != goal.id), "{}", goal.id);
-            if goal.place.family == Family::Tasks {
+            if goal.place.family == Family::Tasks && goal.ours.class == Class::Memory {
                 assert_eq!(
                     ids.iter().filter(|id| goal.place.holds(id) && id.engine.starts_with("port-")).count(),
                     1

@@ -1,4 +1,4 @@
-//! The counting allocator: the system's, with two counters a thread. The only file with `unsafe`.
+//! The counting allocator: the system's, with two counters a thread. Only this file and `forced.rs` have `unsafe`.
 //!
 //! Each thread counts for itself, so that counting costs two additions and no shared cache line. A worker
 //! reads its own counters before and after its share; what background threads of a contestant allocate is not

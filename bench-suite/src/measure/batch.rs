@@ -12,17 +12,25 @@ use crate::workload::{Batch, Stint};
 /// What a batch took.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
-    /// From the start of the first worker to the end of the last, the finishing of work put off included.
-    pub wall: Duration,
+    /// From the start of the first worker to the end of the last.
+    pub worked: Duration,
+    /// The finishing of work that was put off.
+    pub settled: Duration,
     /// What the workers allocated.
     pub allocated: Allocated,
 }
 
 impl Taken {
-    /// Wall time x threads / operations.
+    /// Wall time x threads / operations, the finishing of work that was put off included.
     #[must_use]
     pub fn ns_per_op(&self, batch: &Batch) -> f64 {
-        self.wall.as_nanos() as f64 / batch.ops.max(1) as f64
+        (self.worked + self.settled).as_nanos() as f64 / batch.ops.max(1) as f64
+    }
+
+    /// The same without that: what one more operation adds to a batch.
+    #[must_use]
+    pub fn ns_per_further_op(&self, batch: &Batch) -> f64 {
+        self.worked.as_nanos() as f64 / batch.ops.max(1) as f64
     }
 }
 
@@ -36,7 +44,7 @@ pub fn run(contestant: &dyn Contestant, batch: &Batch) -> Outcome<Taken> {
     let end = shares.iter().map(|share| share.end).max();
     let worked = start.zip(end).map_or(Duration::ZERO, |(start, end)| end - start);
     let allocated = shares.iter().fold(Allocated::default(), |sum, share| sum.plus(share.allocated));
-    Ok(Taken { wall: worked + settled, allocated })
+    Ok(Taken { worked, settled, allocated })
 }
 
 /// Runs a batch and takes the latency of each operation.

@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use super::allocation::Allocated;
 use super::batch;
+use super::forced::forced;
 use super::meter::Latencies;
 use super::process::{reset_rss_peak, rss_peak_bytes, storage_bytes_written};
 use crate::contestant::{Contestant, Counters, Entrant, Group};
 use crate::failure::{Outcome, Within};
-use crate::workload::{Batch, Ops, Profile, RowId, Spec};
+use crate::workload::{Batch, Class, Ops, Profile, RowId, Spec};
 
 /// The fewest rounds that give an interval.
 const ROUNDS_MIN: usize = 6;
 /// A batch this long tells how long an operation takes.
 const CALIBRATION: Duration = Duration::from_millis(3);
+/// The shortest batch of writes that are forced to the disk later: the one forced write at its end, which
+/// takes a millisecond, stands for many operations then, as it does where it comes once a second.
+const PUT_OFF_MIN: Duration = Duration::from_millis(50);
 /// Operations of each worker when nothing is to be learnt about their speed.
 const SMOKE_OPS: u64 = 10;
 /// The most latencies that are taken of a contestant.
@@ -33,7 +37,7 @@ pub enum Pace {
     Rounds {
         /// Rounds, if the time allows.
         rounds: usize,
-        /// The time of all rounds together.
+        /// The time of all rounds of one contestant together.
         time: Duration,
         /// The time for the latencies of one contestant; without it, nobody is measured alone.
         sampling: Option<Duration>,
@@ -48,12 +52,12 @@ impl Pace {
             Profile::Smoke => Pace::Once,
             Profile::Quick => Pace::Rounds {
                 rounds: 16,
-                time: Duration::from_millis(1_200),
-                sampling: Some(Duration::from_millis(100)),
+                time: Duration::from_millis(180),
+                sampling: Some(Duration::from_millis(50)),
             },
             Profile::Full => Pace::Rounds {
                 rounds: 30,
-                time: Duration::from_secs(6),
+                time: Duration::from_secs(2),
                 sampling: Some(Duration::from_secs(1)),
             },
         }
@@ -75,7 +79,7 @@ pub struct Measured {
     pub bytes_allocated_per_op: Option<f64>,
     /// Allocations of an operation.
     pub allocations_per_op: Option<f64>,
-    /// As counted by the contestant.
+    /// As counted by the contestant, else by the process.
     pub fsyncs_per_op: Option<f64>,
     /// As counted by the contestant, else by the kernel.
     pub bytes_written_per_op: Option<f64>,
@@ -184,7 +188,10 @@ fn interleave(
         turn = turn.max(corner.warm_up(spec).within(|| row)?);
     }
     let everyone_ns: f64 = corners.iter().map(|corner| corner.ns_per_op).sum();
-    let (ops, rounds) = plan(spec, everyone_ns, rounds, time);
+    let contestants = corners.len() as u32;
+    let shortest = corners.iter().map(|corner| shortest_batch(corner.measured.id.class)).max();
+    let shortest = shortest.unwrap_or_default() * contestants;
+    let (ops, rounds) = plan(spec, everyone_ns, rounds, time * contestants, shortest);
     for round in 0..rounds {
         tell(&format!("round {} of {rounds}", round + 1));
         turn += 1;
@@ -206,11 +213,18 @@ fn interleave(
     Ok(())
 }
 
+fn shortest_batch(class: Class) -> Duration {
+    match class {
+        Class::None | Class::ProcessCrash => PUT_OFF_MIN,
+        Class::Memory | Class::PowerLoss => Duration::ZERO,
+    }
+}
+
 /// How many operations each worker does in a batch, and how many rounds there are; `everyone_ns` is what one
-/// operation of each worker takes all contestants together.
-fn plan(spec: &Spec, everyone_ns: f64, rounds: usize, time: Duration) -> (u64, usize) {
-    let time_ns = time.as_nanos() as f64;
-    let fitting = (time_ns / rounds as f64 / everyone_ns.max(0.1)) as u64;
+/// operation of each worker takes all contestants together, and so are `time` and that of the shortest batch.
+fn plan(spec: &Spec, everyone_ns: f64, rounds: usize, time: Duration, shortest: Duration) -> (u64, usize) {
+    let (time_ns, shortest_ns) = (time.as_nanos() as f64, shortest.as_nanos() as f64);
+    let fitting = ((time_ns / rounds as f64).max(shortest_ns) / everyone_ns.max(0.1)) as u64;
     let ops = match spec.ops {
         Ops::Free => fitting.max(1),
         Ops::AtMost(most) => fitting.clamp(1, (most / u64::from(spec.threads)).max(1)),
@@ -256,8 +270,8 @@ impl Corner<'_> {
             let batch = Batch { turn, threads: spec.threads, ops };
             self.contestant.ready(&batch)?;
             let taken = batch::run(&*self.contestant, &batch)?;
-            self.ns_per_op = taken.ns_per_op(&batch);
-            if taken.wall >= CALIBRATION || ops >= most {
+            self.ns_per_op = taken.ns_per_further_op(&batch);
+            if taken.worked >= CALIBRATION || ops >= most {
                 return Ok(turn);
             }
             ops = (ops * 4).min(most);
@@ -267,14 +281,25 @@ impl Corner<'_> {
 
     fn round(&mut self, batch: &Batch) -> Outcome<()> {
         self.contestant.ready(batch)?;
-        let before = self.contestant.counters()?;
+        let before = self.counted()?;
         let taken = batch::run(&*self.contestant, batch)?;
-        let after = self.contestant.counters()?;
+        let after = self.counted()?;
         self.measured.round_ns.push(taken.ns_per_op(batch));
         self.totals.ops += batch.total();
         self.totals.allocated = self.totals.allocated.plus(taken.allocated);
         self.totals.counters.grow(before, after);
         Ok(())
+    }
+
+    /// What the contestant has counted, and what the process has for those who write to a disk: they are
+    /// forced to it by no one else meanwhile.
+    fn counted(&self) -> Outcome<Counters> {
+        let counters = self.contestant.counters()?;
+        let fsyncs = match self.measured.id.class {
+            Class::Memory => counters.fsyncs,
+            _ => counters.fsyncs.or_else(forced),
+        };
+        Ok(Counters { fsyncs, ..counters })
     }
 
     fn leave(&mut self) -> Outcome<()> {
@@ -359,12 +384,15 @@ mod tests {
     fn a_plan_fills_the_time_and_keeps_fixed_numbers() {
         let free = rows::get_miss().remove(0);
         let second = Duration::from_secs(1);
-        assert_eq!(plan(&free, 1_000.0, 10, second), (100_000, 10));
+        assert_eq!(plan(&free, 1_000.0, 10, second, Duration::ZERO), (100_000, 10));
+        // A batch that must last 120 ms leaves room for fewer rounds.
+        let long = Duration::from_millis(120);
+        assert_eq!(plan(&free, 1_000.0, 10, second, long), (120_000, 8));
         let capped = Spec { ops: Ops::AtMost(500), ..free.clone() };
-        assert_eq!(plan(&capped, 1_000.0, 10, second), (500, 10));
+        assert_eq!(plan(&capped, 1_000.0, 10, second, Duration::ZERO), (500, 10));
         let fixed = Spec { ops: Ops::Fixed(6_400), threads: 64, ..free };
-        assert_eq!(plan(&fixed, 1_000.0, 10, second), (100, 10));
-        assert_eq!(plan(&fixed, 1e9, 10, second), (100, ROUNDS_MIN));
+        assert_eq!(plan(&fixed, 1_000.0, 10, second, Duration::ZERO), (100, 10));
+        assert_eq!(plan(&fixed, 1e9, 10, second, Duration::ZERO), (100, ROUNDS_MIN));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::forced;
 use super::meter::clock_ns;
 use super::probe::{CpuProbe, fsync_us, key_ns};
 use super::process::field;
@@ -84,6 +85,7 @@ impl Machine {
     /// The card of this machine, with its probes taken in `directory`.
     pub fn look(directory: &Path) -> Outcome<Self> {
         let cpu = CpuProbe::take();
+        forced::probe(directory).within(|| format!("probing the disk in {}", directory.display()))?;
         Ok(Machine {
             cpu: read("/proc/cpuinfo").and_then(|text| named(&text, "model name")),
             cores: std::thread::available_parallelism()?.get(),

@@ -20,6 +20,9 @@ const REFERENCE_SHA256_NS: f64 = 2_400.0;
 /// CRC-32 of 4 KiB there, in nanoseconds.
 const REFERENCE_CRC32_NS: f64 = 50.0;
 
+/// Writing 8 KiB and forcing them to the disk there, in microseconds.
+pub const REFERENCE_FSYNC_US: f64 = 170.0;
+
 /// Bytes of a block that is hashed.
 const HASHED_LEN: usize = 4 << 10;
 /// Bytes of a block that is forced to the disk.

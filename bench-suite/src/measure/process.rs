@@ -32,6 +32,12 @@ pub fn storage_bytes_written() -> Option<u64> {
     field(&fs::read_to_string("/proc/self/io").ok()?, "write_bytes:")
 }
 
+/// The memory that programs could still have, in bytes.
+#[must_use]
+pub fn available_memory() -> Option<u64> {
+    Some(field(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")? * 1024)
+}
+
 /// The number after `name` at the beginning of a line.
 pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -85,7 +85,7 @@ pub struct Row {
 }
 
 /// A row with what the report's tables show beside it and comparisons need.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// The row.
     pub row: Row,
@@ -139,7 +139,8 @@ fn finding(measured: &Measured, group: &[Measured]) -> Finding {
     Finding { row, vs_bare, vs_port, round_ns: measured.round_ns.clone() }
 }
 
-/// The ratio of one of ours to the fastest of a role, in its class and at its size.
+/// The ratio of one of ours to the fastest of a role, in its class and at its size; in its mode as well where
+/// the role has that.
 fn ratio_to(role: Role, measured: &Measured, group: &[Measured]) -> Option<Ratio> {
     if Role::of(&measured.id.engine) != Role::Ours {
         return None;
@@ -150,7 +151,9 @@ fn ratio_to(role: Role, measured: &Measured, group: &[Measured]) -> Option<Ratio
             && other.id.records == measured.id.records
     });
     let timed = comparable.filter_map(|other| Some((median(&other.round_ns)?, other)));
-    let (_, fastest) = timed.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let of_another_mode = |other: &Measured| other.id.mode != measured.id.mode;
+    let (_, fastest) =
+        timed.min_by(|a, b| of_another_mode(a.1).cmp(&of_another_mode(b.1)).then(a.0.total_cmp(&b.0)))?;
     Ratio::of(&measured.round_ns, &fastest.round_ns)
 }
 

@@ -1,12 +1,14 @@
 //! `report.md`: the same tables, with the machine, the method, and what each row means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::figures::{ABSENT, bytes, nanoseconds, or_absent, ratio};
 use super::json::{Finding, Report};
 use super::tables::{Look, by_family};
+use crate::contestant::Role;
 use crate::measure::machine::Machine;
+use crate::workload::Family;
 use crate::workload::rows::meaning;
 
 const METHOD: &str = "\
@@ -56,6 +58,11 @@ pub fn page(report: &Report, findings: &[Finding], command: &str) -> String {
             line(&mut page, &format!("- `{}`{reading}: {text}.", row.id.workload));
         }
     }
+    page.push_str("\n## What the others are\n\n");
+    for (engine, sources) in sources(findings) {
+        let sources: Vec<String> = sources.iter().map(|file| format!("`{SOURCES}{file}`")).collect();
+        line(&mut page, &format!("- `{engine}`: {}", sources.join(", ")));
+    }
     page.push_str("\n## Settings, read back\n\n");
     for (engine, settings) in &report.settings {
         let settings: Vec<String> =
@@ -63,6 +70,24 @@ pub fn page(report: &Report, findings: &[Finding], command: &str) -> String {
         line(&mut page, &format!("- `{engine}`: {}", settings.join(", ")));
     }
     page
+}
+
+/// Where the source of hand-written code and ports is.
+const SOURCES: &str = "bench-suite/src/contestant/";
+
+/// The files of each that is not ours. A library's task store has a file of its own beside the library's.
+fn sources(findings: &[Finding]) -> BTreeMap<&str, BTreeSet<String>> {
+    let mut sources: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for Finding { row, .. } in findings {
+        let of_tasks = match (Role::of(&row.id.engine), row.id.family) {
+            (Role::Ours, _) => continue,
+            (Role::Bare, Family::Tasks) => "_tasks",
+            _ => "",
+        };
+        let file = format!("{}{of_tasks}.rs", row.id.engine.replace('-', "_"));
+        sources.entry(&row.id.engine).or_default().insert(file);
+    }
+    sources
 }
 
 fn line(page: &mut String, text: &str) {
@@ -112,8 +137,13 @@ pub fn card(machine: &Machine) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::json::{findings, tests::measured, tests::report};
     use super::*;
+    use crate::contestant::roster;
+    use crate::measure::bout::Measured;
+    use crate::workload::Profile;
 
     #[test]
     fn the_page_has_the_machine_the_table_and_the_meaning() {
@@ -126,8 +156,23 @@ mod tests {
             "## Family engine",
             "1.50 [1.50, 1.50]",
             "- `get`: read a random",
+            "- `bare-dashmap`: `bench-suite/src/contestant/bare_dashmap.rs`",
         ] {
             assert!(page.contains(part), "{part} is missing in:\n{page}");
+        }
+    }
+
+    #[test]
+    fn the_source_of_everyone_else_is_where_the_page_says() {
+        let groups = roster(Profile::Full).into_groups();
+        let entrants = groups.iter().flat_map(|group| &group.entrants);
+        let measured = entrants.map(|entrant| Measured { id: entrant.id(), ..measured("mem", &[]) });
+        let findings = findings(&measured.collect::<Vec<_>>());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(SOURCES);
+        let sources = sources(&findings);
+        assert!(sources.contains_key("bare-redb") && sources.contains_key("port-tasks-memory"));
+        for file in sources.values().flatten() {
+            assert!(root.join(file).exists(), "{file}");
         }
     }
 }

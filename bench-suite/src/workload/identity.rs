@@ -88,7 +88,7 @@ impl Class {
 pub enum Profile {
     /// Up to 10^5 records, a few minutes in all.
     Quick,
-    /// Up to 10^6 records, as long as it takes.
+    /// Up to 10^7 records, as long as it takes.
     Full,
     /// Every row once, no figures.
     Smoke,
@@ -131,11 +131,20 @@ impl Spec {
     #[must_use]
     pub fn shares_group_with(&self, other: &Spec) -> bool {
         self.family == other.family
-            && self.workload == other.workload
+            && self.together_with() == other.together_with()
             && self.variant == other.variant
             && self.threads == other.threads
             && self.value_bytes == other.value_bytes
             && (self.records == other.records || (self.sizes_together && other.sizes_together))
+    }
+
+    /// The workload among whose contestants this one is measured.
+    fn together_with(&self) -> &'static str {
+        match self.workload {
+            // The same work, done without what the row is about.
+            "one-commit-each" => "put",
+            other => other,
+        }
     }
 }
 
@@ -209,6 +218,6 @@ impl fmt::Display for RowId {
         if let Some(bytes) = self.value_bytes {
             write!(f, " of {bytes} B")?;
         }
-        write!(f, ", {}", self.contestant())
+        write!(f, ", {}, {}", self.contestant(), self.class.name())
     }
 }

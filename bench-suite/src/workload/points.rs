@@ -7,7 +7,7 @@ use super::keys::{Keys, Values};
 use super::{Batch, Profile, Setting, Spec, Stint, Work, rows};
 use crate::contestant::{Entry, Points, Snapshots};
 use crate::failure::{Failure, Outcome};
-use crate::measure::meter::Meter;
+use crate::measure::meter::{Meter, Unmeasured};
 
 /// Records of a chunk when a store is filled.
 const LOAD_CHUNK: usize = 1_000;
@@ -31,7 +31,7 @@ impl<S: Points> Loaded<S> {
     /// Opens the subject and fills it.
     pub fn open(setting: &Setting) -> Outcome<Self> {
         let loaded = Self::open_empty(setting)?;
-        fill(&loaded.subject, loaded.keys, loaded.values.clone(), 0..loaded.records, &mut Unmetered)?;
+        fill(&loaded.subject, loaded.keys, loaded.values.clone(), 0..loaded.records, &mut Unmeasured)?;
         Ok(loaded)
     }
 
@@ -52,16 +52,8 @@ pub(super) fn lost(key: &[u8]) -> Failure {
     Failure::new(format!("the record of key {key:02x?} is missing"))
 }
 
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn time_many<T>(&mut self, _: u64, work: impl FnOnce() -> T) -> T {
-        work()
-    }
-}
-
 /// Adds the records of `indices`, in the order of their numbers, which is random in the order of their keys.
-fn fill<S: Points>(
+pub(super) fn fill<S: Points>(
     subject: &S,
     keys: Keys,
     mut values: Values,
@@ -162,7 +154,7 @@ impl<S: Points> Work for GetMiss<S> {
 pub struct GetSnapshot<S>(Loaded<S>);
 
 impl<S: Snapshots> Work for GetSnapshot<S> {
-    over_loaded!(|_| rows::get_snapshot());
+    over_loaded!(rows::get_snapshot);
 
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         let snapshot = self.0.subject.snapshot()?;
@@ -218,7 +210,7 @@ impl<S: Points> Work for Put<S> {
 pub struct PutBatch<S>(Loaded<S>);
 
 impl<S: Points> Work for PutBatch<S> {
-    over_loaded!(|_| rows::put_batch());
+    over_loaded!(rows::put_batch);
 
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         let keys = self.0.keys;

@@ -4,7 +4,8 @@
 //! writes", `put-batch-100` its "batch writes", `get` its "random reads", `range-10` its "random range
 //! reads", `delete` its "removals".
 
-use super::identity::{Family, Ops, Profile, Spec, Variant};
+use super::identity::{Class, Family, Ops, Profile, Spec, Variant};
+use crate::measure::process::available_memory;
 
 /// The size at which single operations are measured.
 const STANDARD_RECORDS: u64 = 10_000;
@@ -12,12 +13,23 @@ const STANDARD_RECORDS: u64 = 10_000;
 const STANDARD_VALUE: u64 = 100;
 /// Other sizes of values, and the number of records that keeps the data set below 128 MiB.
 const OTHER_VALUES: [(u64, u64); 4] = [(16, 10_000), (1 << 10, 10_000), (64 << 10, 1_000), (1 << 20, 100)];
+/// The size that only a full run reaches, on a machine with room for it.
+const LARGEST: u64 = 10_000_000;
+/// The memory that must be free for that: four contestants hold the records at once.
+const LARGEST_MEMORY: u64 = 16 << 30;
 /// Thread counts of the concurrency rows.
 const THREADS: [u32; 4] = [1, 2, 8, 64];
 /// Appends of a batch: enough to keep 64 threads busy, divisible among them.
 const APPENDS: u64 = 6_400;
 /// Tasks, blocks and performers of a batch that fills an empty store, as one doubling of Go's `b.N` would.
 const FILL: u64 = 10_000;
+/// The same where each write is forced to the disk by itself.
+const FORCED_FILL: u64 = 500;
+/// Records that fill an empty store on disk in a quick run.
+const QUICK_DISK_LOAD: u64 = 10_000;
+/// Records of the store that is opened after a kill in a full run, each of this size: more than 1 GiB.
+const KILLED_RECORDS: u64 = 1_000_000;
+const KILLED_VALUE: u64 = 1 << 10;
 
 fn engine(workload: &'static str) -> Spec {
     Spec {
@@ -34,19 +46,27 @@ fn engine(workload: &'static str) -> Spec {
 
 fn growth(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec> {
     let sizes: &[u64] = match profile {
-        Profile::Full => &[1_000, 10_000, 100_000, 1_000_000],
-        Profile::Quick | Profile::Smoke => &[1_000, 10_000, 100_000],
+        Profile::Full => &[1_000, 10_000, 100_000, 1_000_000, LARGEST],
+        Profile::Quick => &[1_000, 10_000, 100_000],
+        Profile::Smoke => &[1_000],
     };
     sizes.iter().map(move |&records| Spec { family: Family::Growth, records, ..engine(workload) })
+}
+
+/// Rows at several sizes that a quick run has at the standard size only.
+fn full_growth(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec> {
+    growth(profile, workload).filter(move |_| profile == Profile::Full)
 }
 
 fn concurrency(workload: &'static str) -> impl Iterator<Item = Spec> {
     THREADS.into_iter().map(move |threads| Spec { family: Family::Concurrency, threads, ..engine(workload) })
 }
 
-fn value_sizes(workload: &'static str) -> impl Iterator<Item = Spec> {
+fn value_sizes(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec> {
+    // Where there are no figures, the large values need not fill a disk.
+    let part = if profile == Profile::Smoke { 20 } else { 1 };
     OTHER_VALUES.into_iter().map(move |(value_bytes, records)| Spec {
-        records,
+        records: records / part,
         value_bytes: Some(value_bytes),
         ..engine(workload)
     })
@@ -55,7 +75,7 @@ fn value_sizes(workload: &'static str) -> impl Iterator<Item = Spec> {
 /// Reads of records that are there.
 #[must_use]
 pub fn get(profile: Profile) -> Vec<Spec> {
-    std::iter::once(engine("get")).chain(value_sizes("get")).chain(growth(profile, "get")).collect()
+    std::iter::once(engine("get")).chain(value_sizes(profile, "get")).chain(growth(profile, "get")).collect()
 }
 
 /// Reads of records that are not there.
@@ -66,24 +86,53 @@ pub fn get_miss() -> Vec<Spec> {
 
 /// Reads in one snapshot.
 #[must_use]
-pub fn get_snapshot() -> Vec<Spec> {
-    vec![engine("get-snapshot")]
+pub fn get_snapshot(profile: Profile) -> Vec<Spec> {
+    std::iter::once(engine("get-snapshot")).chain(full_growth(profile, "get-snapshot")).collect()
 }
 
 /// Writes over records that are there.
 #[must_use]
 pub fn put(profile: Profile) -> Vec<Spec> {
     std::iter::once(engine("put"))
-        .chain(value_sizes("put"))
+        .chain(value_sizes(profile, "put"))
         .chain(concurrency("put"))
         .chain(growth(profile, "put"))
         .collect()
 }
 
+/// Writes over records that are there, at the standard size only.
+#[must_use]
+pub fn standard_put() -> Vec<Spec> {
+    vec![engine("put")]
+}
+
+/// The same writes by several threads, each committed by itself.
+#[must_use]
+pub fn one_commit_each() -> Vec<Spec> {
+    concurrency("one-commit-each").collect()
+}
+
+/// Opening a store that was closed.
+#[must_use]
+pub fn open(profile: Profile) -> Vec<Spec> {
+    growth(profile, "open").map(|spec| Spec { ops: Ops::Fixed(1), ..spec }).collect()
+}
+
+/// Opening a store whose process was killed.
+#[must_use]
+pub fn open_after_kill(profile: Profile) -> Vec<Spec> {
+    let mut specs: Vec<Spec> = growth(profile, "open-after-kill").collect();
+    if profile == Profile::Full {
+        let large = Spec { records: KILLED_RECORDS, ..engine("open-after-kill") };
+        specs.push(Spec { value_bytes: Some(KILLED_VALUE), ..large });
+    }
+    specs.into_iter().map(|spec| Spec { ops: Ops::Fixed(1), ..spec }).collect()
+}
+
 /// Hundred writes as one.
 #[must_use]
-pub fn put_batch() -> Vec<Spec> {
-    vec![engine("put-batch-100")]
+pub fn put_batch(profile: Profile) -> Vec<Spec> {
+    std::iter::once(engine("put-batch-100")).chain(full_growth(profile, "put-batch-100")).collect()
 }
 
 /// Removals.
@@ -232,6 +281,38 @@ pub fn large_dataset() -> Vec<Spec> {
     ]
 }
 
+/// A row as contestants of a class run it, or why they do not.
+///
+/// On disk, what takes minutes there is left to a full run, and fewer records fill a store.
+pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'static str> {
+    if spec.records >= LARGEST && available_memory().is_none_or(|bytes| bytes < LARGEST_MEMORY) {
+        return Err("10^7 records need 16 GiB of memory that is free");
+    }
+    if class == Class::Memory {
+        return Ok(spec);
+    }
+    let faithful = spec.variant == FAITHFUL;
+    let quick = profile != Profile::Full;
+    match spec.workload {
+        "concurrent-read-write-10000" if quick => Err(SLOW),
+        "concurrent-read-write-2000" | "large-dataset" if quick && faithful => Err(SLOW),
+        "put" if quick && class == Class::None && spec.value_bytes != Some(STANDARD_VALUE) => {
+            Err("a quick run measures other sizes of values with durable writes only")
+        }
+        "bulk-load" if quick => {
+            Ok(Spec { records: QUICK_DISK_LOAD, ops: Ops::Fixed(QUICK_DISK_LOAD), ..spec })
+        }
+        _ if class == Class::PowerLoss && spec.family == Family::Tasks && spec.ops == Ops::Fixed(FILL) => {
+            let records = spec.records.min(FORCED_FILL);
+            Ok(Spec { records, ops: Ops::Fixed(FORCED_FILL), ..spec })
+        }
+        _ => Ok(spec),
+    }
+}
+
+/// Why a row is not in a quick run.
+const SLOW: &str = "takes minutes on disk; `--full` measures it";
+
 /// What one operation of a row is, for the report.
 ///
 /// `None` for a name that is not in the list.
@@ -248,6 +329,18 @@ const MEANINGS: &[(&str, Option<Variant>, &str)] = &[
     ("get-miss", None, "look for a key that is not there"),
     ("get-snapshot", None, "read a random record in one snapshot that is held through the batch"),
     ("put", None, "give a random record that is there a new value"),
+    (
+        "one-commit-each",
+        None,
+        "the same as `put`, where nothing puts writes of several threads into one commit",
+    ),
+    ("open", None, "open a store that was closed, and read a record"),
+    (
+        "open-after-kill",
+        None,
+        "open a store whose process was killed right after a durable commit, and read a record (the file is in \
+         the system's cache)",
+    ),
     (
         "put-batch-100",
         None,
@@ -340,9 +433,12 @@ mod tests {
         [
             get(profile),
             get_miss(),
-            get_snapshot(),
+            get_snapshot(profile),
             put(profile),
-            put_batch(),
+            one_commit_each(),
+            open(profile),
+            open_after_kill(profile),
+            put_batch(profile),
             delete(),
             bulk_load(profile),
             range(profile),

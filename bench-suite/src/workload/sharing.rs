@@ -5,7 +5,7 @@ use std::mem;
 use super::keys::{Keys, Values};
 use super::points::{Loaded, lost};
 use super::{Batch, Profile, Setting, Spec, Stint, Work, rows};
-use crate::contestant::{Appends, Transfers};
+use crate::contestant::{Appends, Entry, Transfers};
 use crate::failure::{Failure, Outcome};
 use crate::measure::meter::Meter;
 
@@ -52,10 +52,13 @@ impl<S: Transfers> Work for Transfer<S> {
 
     fn set_up(setting: &Setting) -> Outcome<Self> {
         let mut loaded = Loaded::<S>::open(setting)?;
-        for index in 0..loaded.records {
-            let value = with_balance(loaded.values.of(index), BALANCE);
-            loaded.subject.put(&loaded.keys.key(index), &value)?;
-        }
+        let accounts: Vec<Entry> = (0..loaded.records)
+            .map(|index| Entry {
+                key: loaded.keys.key(index),
+                value: with_balance(loaded.values.of(index), BALANCE),
+            })
+            .collect();
+        loaded.subject.load(&accounts)?;
         Ok(Transfer(loaded))
     }
 

@@ -5,8 +5,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 /// A task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Unique and not empty.
     pub task_id: String,
@@ -31,7 +33,7 @@ pub struct Task {
 }
 
 /// Where a task is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStatus {
     /// Saved.
     Pending,
@@ -53,7 +55,7 @@ impl TaskStatus {
 }
 
 /// The configuration of the tasks of an operator set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorSetConfig {
     /// Seconds a task may take.
     pub task_sla: i64,
@@ -66,7 +68,7 @@ pub struct OperatorSetConfig {
 }
 
 /// The record of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// Its number.
     pub number: u64,
@@ -81,7 +83,7 @@ pub struct Block {
 }
 
 /// A container that does tasks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerformerState {
     /// Unique and not empty.
     pub performer_id: String,

@@ -38,9 +38,7 @@ impl<S: TaskRows> Work for GetTask<S> {
     fn set_up(setting: &Setting) -> Outcome<Self> {
         let subject = S::open(setting)?;
         let ids: Vec<String> = (0..setting.spec.records).map(task_id).collect();
-        for id in &ids {
-            subject.save_task(task(id.clone()))?;
-        }
+        subject.fill(|subject| ids.iter().try_for_each(|id| subject.save_task(task(id.clone()))))?;
         let keys = Keys::new(setting.seed, setting.spec.records);
         Ok(GetTask { subject, variant: variant(&setting.spec)?, keys, ids })
     }
@@ -108,22 +106,7 @@ impl<S: TaskRows> Work for ListPending<S> {
         let subject = S::open(setting)?;
         let variant = variant(&setting.spec)?;
         let preloaded = setting.spec.records;
-        for number in 0..preloaded {
-            subject.save_task(task(task_id(number)))?;
-        }
-        for id in (0..preloaded).step_by(3).map(task_id) {
-            let made = match variant {
-                // Illegal from pending. The original asks all the same and drops the error.
-                Variant::Faithful => subject.change_status(&id, TaskStatus::Completed)?,
-                Variant::Honest => {
-                    subject.change_status(&id, TaskStatus::Processing)?;
-                    subject.change_status(&id, TaskStatus::Completed)?
-                }
-            };
-            if (made == Transition::Made) != (variant == Variant::Honest) {
-                return Err(Failure::new(format!("{id} was let through or kept back against the rules")));
-            }
-        }
+        subject.fill(|subject| preload(subject, variant, preloaded))?;
         let due = match variant {
             Variant::Faithful => preloaded,
             Variant::Honest => preloaded - preloaded.div_ceil(3),
@@ -153,6 +136,27 @@ impl<S: TaskRows> Work for ListPending<S> {
     fn into_subject(self) -> S {
         self.subject
     }
+}
+
+/// Saves so many tasks, and completes every third of them, or asks for it as the original does.
+fn preload<S: TaskRows>(subject: &S, variant: Variant, preloaded: u64) -> Outcome<()> {
+    for number in 0..preloaded {
+        subject.save_task(task(task_id(number)))?;
+    }
+    for id in (0..preloaded).step_by(3).map(task_id) {
+        let made = match variant {
+            // Illegal from pending. The original asks all the same and drops the error.
+            Variant::Faithful => subject.change_status(&id, TaskStatus::Completed)?,
+            Variant::Honest => {
+                subject.change_status(&id, TaskStatus::Processing)?;
+                subject.change_status(&id, TaskStatus::Completed)?
+            }
+        };
+        if (made == Transition::Made) != (variant == Variant::Honest) {
+            return Err(Failure::new(format!("{id} was let through or kept back against the rules")));
+        }
+    }
+    Ok(())
 }
 
 /// One list of `due` pending tasks; an honest one is looked at.
@@ -200,10 +204,9 @@ impl<S: TaskRows> Work for ConcurrentReadWrite<S> {
         let mut held = 0;
         if variant == Variant::Honest {
             held = setting.spec.records;
+            subject.fill(|subject| (0..held).map(task_id).try_for_each(|id| subject.save_task(task(id))))?;
             for number in 0..held {
-                let id = task_id(number);
-                subject.save_task(task(id.clone()))?;
-                workers[(number % threads) as usize].get_mut().saved.push_back(id);
+                workers[(number % threads) as usize].get_mut().saved.push_back(task_id(number));
             }
         }
         Ok(ConcurrentReadWrite { subject, variant, held, workers })
@@ -311,13 +314,15 @@ impl<S: TaskRows> Work for ListPerformers<S> {
     fn set_up(setting: &Setting) -> Outcome<Self> {
         let subject = S::open(setting)?;
         let variant = variant(&setting.spec)?;
-        for id in (0..setting.spec.records).map(performer_id) {
-            let state = match variant {
-                Variant::Faithful => performer(id.clone()),
-                Variant::Honest => performer_with_environment(id.clone()),
-            };
-            subject.save_performer(&id, state)?;
-        }
+        subject.fill(|subject| {
+            (0..setting.spec.records).map(performer_id).try_for_each(|id| {
+                let state = match variant {
+                    Variant::Faithful => performer(id.clone()),
+                    Variant::Honest => performer_with_environment(id.clone()),
+                };
+                subject.save_performer(&id, state)
+            })
+        })?;
         Ok(ListPerformers { subject, variant, due: setting.spec.records })
     }
 
@@ -378,7 +383,7 @@ impl<S: TaskRows> Work for LargeDataset<S> {
         let variant = variant(&setting.spec)?;
         let large = LargeDataset { subject: S::open(setting)?, variant, due: setting.spec.records };
         if variant == Variant::Honest {
-            large.save_all()?;
+            large.subject.fill(|subject| save_all(subject, large.due))?;
         }
         Ok(large)
     }
@@ -392,7 +397,7 @@ impl<S: TaskRows> Work for LargeDataset<S> {
 
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         if self.variant == Variant::Faithful {
-            self.save_all()?;
+            save_all(&self.subject, self.due)?;
         }
         for _ in stint.ops() {
             list(&self.subject, self.variant, self.due, meter)?;
@@ -413,15 +418,13 @@ impl<S: TaskRows> Work for LargeDataset<S> {
     }
 }
 
-impl<S: TaskRows> LargeDataset<S> {
-    fn save_all(&self) -> Outcome<()> {
-        for number in 0..self.due {
-            self.subject.save_task(spread_task(number))?;
-        }
-        for number in 0..LARGE_CONFIGS {
-            let (avs, set) = operator_set_key(number);
-            self.subject.save_config(&avs, set, operator_set_config(number))?;
-        }
-        Ok(())
+fn save_all<S: TaskRows>(subject: &S, tasks: u64) -> Outcome<()> {
+    for number in 0..tasks {
+        subject.save_task(spread_task(number))?;
     }
+    for number in 0..LARGE_CONFIGS {
+        let (avs, set) = operator_set_key(number);
+        subject.save_config(&avs, set, operator_set_config(number))?;
+    }
+    Ok(())
 }

@@ -251,9 +251,11 @@ impl<S: TaskRows> Work for SavePerformer<S> {
         let subject = S::open(setting)?;
         let mut due = 0;
         if variant == Variant::Honest {
-            for id in (0..PERFORMERS).map(performer_id) {
-                subject.save_performer(&id, performer(id.clone()))?;
-            }
+            subject.fill(|subject| {
+                (0..PERFORMERS)
+                    .map(performer_id)
+                    .try_for_each(|id| subject.save_performer(&id, performer(id.clone())))
+            })?;
             due = PERFORMERS;
         }
         Ok(SavePerformer { subject, variant, made: Mutex::default(), due })
