@@ -155,6 +155,10 @@ impl<E: Engine> Engine for Counting<E> {
         None
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        self.engine.keyspaces()
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<Self::Snapshot> {
         Tally::count(&self.tally.snapshots, 1);
         Ok(CountingSnapshot { snapshot: self.engine.snapshot(intent)?, tally: Arc::clone(&self.tally) })

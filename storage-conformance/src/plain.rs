@@ -53,6 +53,12 @@ impl Engine for PlainEngine {
         None
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        let keyspaces = self.0.0.lock();
+        let held = keyspaces.iter().filter(|(_, records)| !records.is_empty());
+        Ok(held.map(|(keyspace, _)| *keyspace).collect())
+    }
+
     fn snapshot(&self, _: Intent) -> Result<PlainSnapshot> {
         Ok(PlainSnapshot(self.0.0.lock().clone()))
     }

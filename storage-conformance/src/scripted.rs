@@ -147,6 +147,10 @@ impl<E: Engine> Engine for Scripted<E> {
         self.engine.kept(keyspace, key)
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        self.engine.keyspaces()
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<E::Snapshot> {
         let run = |hook: &Mutex<Option<SnapshotHook>>| {
             let hook = hook.lock().take_if(|_| intent == Intent::Transact);

@@ -82,6 +82,10 @@ impl Engine for Scheduled {
         None
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        self.engine.keyspaces()
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<PlainSnapshot> {
         yield_now();
         let snapshot = self.engine.snapshot(intent);

@@ -91,6 +91,11 @@ pub trait Engine: Send + Sync + 'static {
     /// `get`. It spares the readers of an engine in memory to hold the stored bytes; others keep none.
     fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)>;
 
+    /// Every keyspace that may hold a record, in any order; one that never held any is not among them.
+    ///
+    /// It knows of every commit that returned before the call began. One whose records are all deleted may be there.
+    fn keyspaces(&self) -> Result<Vec<Keyspace>>;
+
     /// A stable view of everything committed, pinned now: not at its first read.
     ///
     /// It sees every commit that returned before the call began, whole or not at all, and nothing later. How many

@@ -97,6 +97,10 @@ impl Engine for AnyEngine {
         self.0.kept(keyspace, key)
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        self.0.keyspaces()
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot> {
         self.0.snapshot(intent)
     }
@@ -142,6 +146,7 @@ trait DynEngine: Send + Sync {
     fn capabilities(&self) -> Capabilities;
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<AnyOwned>>>;
     fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)>;
+    fn keyspaces(&self) -> Result<Vec<Keyspace>>;
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot>;
     fn commit(&self, commit: Commit<'_, AnySnapshot>) -> Result<()>;
     fn sync(&self) -> Result<()>;
@@ -164,6 +169,10 @@ impl<E: Engine> DynEngine for E {
 
     fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Option<(Stamp, Decoded)> {
         Engine::kept(self, keyspace, key)
+    }
+
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        Engine::keyspaces(self)
     }
 
     fn snapshot(&self, intent: Intent) -> Result<AnySnapshot> {

@@ -25,6 +25,8 @@ const SETTLED_AT_ONCE: usize = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) spaces: KeyspaceMap<Space>,
+    /// The keyspaces that have a space.
+    written: Mutex<Vec<Keyspace>>,
     /// The sequence number of the newest published commit.
     clock: AtomicU64,
     live: Live,
@@ -87,7 +89,15 @@ impl Shared {
     }
 
     fn space(&self, keyspace: Keyspace) -> &Space {
-        self.spaces.get_or_init(keyspace, || Space::new(keyspace.kind()))
+        self.spaces.get_or_init(keyspace, || {
+            self.written.lock().push(keyspace);
+            Space::new(keyspace.kind())
+        })
+    }
+
+    /// The keyspaces into which a record was ever put.
+    pub(crate) fn keyspaces(&self) -> Vec<Keyspace> {
+        self.written.lock().clone()
     }
 
     /// Commits one record, the most frequent commit.

@@ -59,6 +59,10 @@ impl Engine for MemEngine {
         shared.spaces.get(keyspace)?.kept(key, || shared.now())
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        Ok(self.shared.keyspaces())
+    }
+
     fn snapshot(&self, _: Intent) -> Result<MemSnapshot> {
         Ok(MemSnapshot::new(&self.shared))
     }

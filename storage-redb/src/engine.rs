@@ -54,11 +54,6 @@ impl RedbEngine {
         self.store
     }
 
-    /// Every keyspace that may hold a record, in any order.
-    pub fn keyspaces(&self) -> Result<Vec<Keyspace>> {
-        self.newest.view()?.keyspaces()
-    }
-
     pub(crate) fn newest(&self) -> &Newest {
         &self.newest
     }
@@ -82,6 +77,10 @@ impl Engine for RedbEngine {
 
     fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
         None
+    }
+
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        self.newest.view()?.keyspaces()
     }
 
     fn snapshot(&self, _: Intent) -> Result<RedbSnapshot> {

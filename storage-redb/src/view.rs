@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError, TableHandle};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableDefinition, TableError, TableHandle};
 use storage_core::{Error, Keyspace, KeyspaceMap, Kind, Result};
 
 use crate::error::{self, NAME};
@@ -52,12 +52,27 @@ impl View {
         Ok(self.tables.get_or_init(keyspace, || opened).as_deref())
     }
 
-    /// The keyspaces that have a table. `Corrupt` where a table is no keyspace's.
+    /// The keyspaces that hold a record. `Corrupt` where a table is no keyspace's.
+    ///
+    /// A delete alone leaves an empty table, so a table is not enough.
     pub(crate) fn keyspaces(&self) -> Result<Vec<Keyspace>> {
         let tables = self.transaction.list_tables().map_err(|cause| error::failed("list tables", cause))?;
         let ours = tables.filter(|table| table.name() != header::TABLE);
-        ours.map(|table| Keyspace::from_stored(table.name()).map_err(|cause| stranger(table.name(), cause)))
-            .collect()
+        let mut keyspaces = Vec::new();
+        for table in ours {
+            let keyspace =
+                Keyspace::from_stored(table.name()).map_err(|cause| stranger(table.name(), cause))?;
+            if self.holds_any(keyspace)? {
+                keyspaces.push(keyspace);
+            }
+        }
+        Ok(keyspaces)
+    }
+
+    fn holds_any(&self, keyspace: Keyspace) -> Result<bool> {
+        let Some(table) = self.table(keyspace)? else { return Ok(false) };
+        let is_empty = table.is_empty().map_err(|cause| error::failed("list tables", cause))?;
+        Ok(!is_empty)
     }
 }
 

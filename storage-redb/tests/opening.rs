@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use redb::{ReadableDatabase, TableDefinition};
-use storage_core::{Access, Database, Error, Keyspace, Kind, Result};
+use storage_core::{Access, Database, Engine as _, Error, Keyspace, Kind, Result};
 use storage_redb::{IfMissing, QuickRepair, RedbEngine, RedbOptions};
 
 const HEADER: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("#header");

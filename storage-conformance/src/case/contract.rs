@@ -198,6 +198,35 @@ pub(crate) fn engine_cursors_stand_where_they_were_moved<S: Subject>(subject: &S
     Ok(())
 }
 
+pub(crate) fn engine_lists_every_keyspace_that_holds_a_record<S: Subject>(subject: &S) -> Result<()> {
+    let engine = subject.open()?;
+    let names = || -> Result<Vec<&str>> {
+        let mut names: Vec<_> = engine.keyspaces()?.into_iter().map(Keyspace::name).collect();
+        names.sort_unstable();
+        Ok(names)
+    };
+    assert!(names()?.is_empty(), "nothing was ever written");
+    let (asked, emptied) = (Keyspace::new("asked_for")?, Keyspace::new("emptied")?);
+    let index = letters().derived("by_size")?;
+    assert!(engine.get(asked, b"a")?.is_none());
+    let range_deletes = vec![(asked, KeyRange::all()), (emptied, KeyRange::all())];
+    engine.commit(Commit::new(&batch(range_deletes, vec![delete(asked, b"a")]), Durability::Sync))?;
+    assert!(names()?.is_empty(), "reads and deletes put no record");
+    commit(&engine, vec![put(notes(), b"a", b"1")])?;
+    assert_eq!(names()?, ["notes"]);
+    let before = engine.snapshot(Intent::Read)?;
+    let expiry = Keyspace::from_stored("_expiry")?;
+    commit(&engine, vec![put(letters(), b"a", b"1"), put(index, b"a", b""), put(expiry, b"a", b"")])?;
+    assert_eq!(names()?, ["_expiry", "letters", "letters.by_size", "notes"]);
+    drop(before);
+    commit(&engine, vec![delete(notes(), b"a")])?;
+    let left: Vec<_> = names()?.into_iter().filter(|name| *name != "notes").collect();
+    assert_eq!(left, ["_expiry", "letters", "letters.by_size"], "one that is empty again may be listed");
+    commit(&engine, vec![put(notes(), b"b", b"2")])?;
+    assert_eq!(names()?, ["_expiry", "letters", "letters.by_size", "notes"], "each once");
+    Ok(())
+}
+
 pub(crate) fn engine_follows_a_long_history<S: Subject>(subject: &S) -> Result<()> {
     let engine = subject.open()?;
     let mut expected = BTreeMap::new();

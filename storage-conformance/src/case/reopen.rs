@@ -2,8 +2,8 @@
 
 use storage_core::Direction::{Forward, Reverse};
 use storage_core::{
-    Attributes, Database, Durability, Index, KeyRange, Keyspace, Kind, ManualClock, Result, Sequence, Table,
-    Timestamp, TransactOptions,
+    Attributes, Database, Durability, Engine as _, Index, KeyRange, Keyspace, Kind, ManualClock, Result,
+    Sequence, Table, Timestamp, TransactOptions,
 };
 
 use super::people::{People, Person, person};
@@ -255,5 +255,18 @@ pub(crate) fn many_keyspaces_survive_reopening<S: Subject>(subject: &S) -> Resul
     for keyspace in keyspaces {
         assert_eq!(shown(db.get(keyspace, "k")?), some(keyspace.name()));
     }
+    Ok(())
+}
+
+pub(crate) fn keyspaces_are_listed_after_reopening<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let by_name = Index::on("by_name", |_: &u64, name: &String| name.clone());
+    let names = Table::<u64, String>::define("names").index(&by_name).open(&db)?;
+    db.transact(|txn| names.put(txn, &1, &"ann".to_owned()))?;
+    db.put(notes(), "a", "1")?;
+    let db = reopened(subject, db)?;
+    let mut listed: Vec<_> = db.engine().keyspaces()?.into_iter().map(Keyspace::name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, ["_tables", "names", "names.by_name", "notes"], "in whatever order they came");
     Ok(())
 }

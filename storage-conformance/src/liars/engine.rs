@@ -176,6 +176,14 @@ impl<E: Engine> Engine for Lying<E> {
         None
     }
 
+    fn keyspaces(&self) -> Result<Vec<Keyspace>> {
+        let mut keyspaces = self.engine.keyspaces()?;
+        if self.lie == Some(Lie::HidesAKeyspace) {
+            keyspaces.pop();
+        }
+        Ok(keyspaces)
+    }
+
     fn snapshot(&self, intent: Intent) -> Result<LyingSnapshot<E>> {
         let view = match self.lie {
             Some(Lie::MovingSnapshot) => View::Moving(Arc::clone(&self.engine)),

@@ -22,6 +22,8 @@ pub enum Lie {
     CutValues,
     /// The keyspaces of an application are one.
     OneKeyspace,
+    /// One of the keyspaces that hold records is not listed.
+    HidesAKeyspace,
     /// Keys end at their first NUL.
     KeysEndAtNul,
     /// Keys that differ in case are one.
@@ -130,6 +132,12 @@ pub const LIARS: &[Liar] = &[
     liar(Lie::StickyValue, "put_is_seen_by_other_handles_and_threads", Must, NOT_ISOLATION),
     liar(Lie::CutValues, "large_values_come_back_whole", NO_SUCH_DATA, NOT_ISOLATION),
     liar(Lie::OneKeyspace, "keyspaces_are_independent", Must, NOT_ISOLATION),
+    liar(
+        Lie::HidesAKeyspace,
+        "engine_lists_every_keyspace_that_holds_a_record",
+        Exempt("no step of it asks for the keyspaces"),
+        NOT_ASKED,
+    ),
     liar(Lie::KeysEndAtNul, "keys_that_start_alike_are_distinct", Must, NOT_ISOLATION),
     liar(Lie::KeysFoldCase, "keys_that_differ_in_case_are_distinct", Must, NOT_ISOLATION),
     liar(Lie::NoExpiry, "record_is_gone_at_its_expiry", Must, NOT_ISOLATION),

@@ -328,6 +328,7 @@ macro_rules! for_each_case {
                 engine_commits_an_empty_batch
                 engine_does_not_judge_expiry
                 engine_cursors_stand_where_they_were_moved
+                engine_lists_every_keyspace_that_holds_a_record
                 engine_follows_a_long_history
             }
             costs {
@@ -489,6 +490,7 @@ macro_rules! for_each_case {
                 records_expire_while_closed
                 tables_and_indexes_survive_reopening
                 table_is_not_written_without_its_definition
+                keyspaces_are_listed_after_reopening
                 sweep_leaves_records_of_a_table_that_is_not_open
                 table_is_not_opened_with_another_definition
                 refused_definition_changes_nothing
