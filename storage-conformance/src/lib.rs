@@ -19,6 +19,7 @@ pub mod async_suite;
 mod case;
 pub mod counting;
 pub mod cycles;
+pub mod golden;
 pub mod history;
 pub mod liars;
 pub mod list_append;
