@@ -30,6 +30,7 @@ pub(crate) mod ranges;
 pub(crate) mod read_only;
 pub(crate) mod refusals;
 pub(crate) mod reopen;
+pub(crate) mod seeks;
 pub(crate) mod sequences;
 pub(crate) mod snapshots;
 pub(crate) mod sweeping;

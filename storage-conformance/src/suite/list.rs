@@ -476,6 +476,18 @@ macro_rules! for_each_case {
                 sweeps_pass_damaged_records_of_an_indexed_table
                 damaged_stamp_is_not_believed_about_its_end
             }
+            seeks {
+                seek_goes_to_the_first_at_or_after_the_key
+                range_goes_on_from_where_it_was_sent
+                seek_never_leaves_the_range
+                seek_sees_the_writes_of_its_transaction
+                parts_before_and_behind_a_seek_are_read_and_what_it_skips_is_not
+                end_reached_behind_a_seek_is_read_and_a_seek_alone_is_not
+                typed_ranges_seek_by_tuples
+                seek_opens_one_range_and_reads_no_further
+                keys_under_pending_writes_are_read_without_values
+                every_range_has_its_mirror_under_pending_writes
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening
