@@ -45,6 +45,8 @@ pub struct Range<'a, S: Snapshot> {
     liveness: Liveness,
     state: &'a State,
     origin: Origin<'a, S>,
+    /// How much of each key belongs to its namespace, and is not shown.
+    cut_len: usize,
     cursor: S::Cursor<'a>,
     ahead: Ahead,
     overlay: Option<Layer<'a>>,
@@ -180,6 +182,7 @@ impl<'a, S: Snapshot> Range<'a, S> {
             cursor: snapshot.range(keyspace, range, direction)?,
             ahead: Ahead::of(range),
             origin: Origin { snapshot, range: range.clone(), pending: None },
+            cut_len: 0,
             overlay: None,
             tracker: None,
             current: Current::None,
@@ -193,6 +196,12 @@ impl<'a, S: Snapshot> Range<'a, S> {
         self.origin.pending = Some((overlay, reads));
         self.overlay = Layer::new(overlay, self.keyspace, &range, self.direction);
         self.tracker = Tracker::new(reads, self.keyspace, range, self.direction);
+        self
+    }
+
+    /// Shows keys without their first `len` bytes, which are those of its start.
+    pub(crate) fn cutting(mut self, len: usize) -> Self {
+        self.cut_len = len;
         self
     }
 
@@ -376,10 +385,7 @@ pub struct Entry<'r, 'a, S: Snapshot> {
 impl<S: Snapshot> Entry<'_, '_, S> {
     /// Its key.
     pub fn key(&self) -> &[u8] {
-        match &self.range.current {
-            Current::Pending(key, _) | Current::Counter(key, ..) => key,
-            Current::Stored(_) | Current::None => self.range.cursor.key(),
-        }
+        &self.range.full_key()[self.range.cut_len..]
     }
 
     /// When it stops being visible; `None` if never. The value is not read.
@@ -400,8 +406,9 @@ impl<S: Snapshot> Entry<'_, '_, S> {
     /// Its key and its value.
     pub fn pair(&mut self) -> Result<(&[u8], &[u8])> {
         self.range.keep_key();
+        let cut_len = self.range.cut_len;
         let (key, (value, _)) = self.range.read_kept()?;
-        Ok((key, value))
+        Ok((&key[cut_len..], value))
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
@@ -420,6 +427,14 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 }
 
 impl<S: Snapshot> Range<'_, S> {
+    /// The key of the record here, as it is stored.
+    fn full_key(&self) -> &[u8] {
+        match &self.current {
+            Current::Pending(key, _) | Current::Counter(key, ..) => key,
+            Current::Stored(_) | Current::None => self.cursor.key(),
+        }
+    }
+
     /// Copies the key of the record here aside: reading the value borrows the cursor.
     fn keep_key(&mut self) {
         self.key.clear();

@@ -4,7 +4,7 @@
 
 use crate::engine::Snapshot;
 use crate::error::Result;
-use crate::key::ToTuple;
+use crate::key::{Key, ToTuple};
 use crate::range::{Direction, KeyRange, bound};
 use crate::scan::{Ahead, Current, Layer, Range, Tracker};
 
@@ -30,7 +30,10 @@ impl<S: Snapshot> Range<'_, S> {
     /// # Ok::<(), storage_core::Error>(())
     /// ```
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
-        let key = bound(key.as_ref())?;
+        // Every key of the range begins with what is not shown of it.
+        let mut full = Key::from(&self.origin.range.start()[..self.cut_len]);
+        full.extend_from_slice(key.as_ref());
+        let key = bound(&full)?;
         let range = &self.origin.range;
         self.go_to(match self.direction {
             Direction::Forward => range.from(&key),
