@@ -362,7 +362,8 @@ impl<E: Engine> Loader<'_, E> {
         let shared = self.db.shared();
         shared.check_outside_body().map_err(BulkCause::Storage)?;
         // An empty input is refused too where nothing can be written.
-        shared.is_plain(self.keyspace).map_err(BulkCause::Storage)?;
+        let writable = shared.is_plain(self.keyspace).and_then(|_| shared.check_writable());
+        writable.map_err(BulkCause::Storage)?;
         for record in records {
             let (key, value, attributes) = record.into_parts().map_err(BulkCause::Input)?;
             let added = prepare(key, value, attributes).and_then(|record| self.add(record));
@@ -407,7 +408,13 @@ impl<E: Engine> Loader<'_, E> {
     }
 
     /// Puts records from which nothing is derived, without reading.
-    fn put_plain(&mut self, records: &[Prepared], order: Order, tables_opened: u64, deadline: &Deadline) -> Result<()> {
+    fn put_plain(
+        &mut self,
+        records: &[Prepared],
+        order: Order,
+        tables_opened: u64,
+        deadline: &Deadline,
+    ) -> Result<()> {
         let (shared, keyspace) = (self.db.shared(), self.keyspace);
         let admission = shared.admission();
         let write = |Prepared { key, record, .. }: &Prepared| {
