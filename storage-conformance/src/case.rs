@@ -2,6 +2,7 @@
 
 pub(crate) mod awaiting;
 pub(crate) mod background;
+pub(crate) mod bulk;
 pub(crate) mod calls;
 pub(crate) mod checksums;
 pub(crate) mod conflicts;
@@ -22,6 +23,7 @@ pub(crate) mod lane;
 pub(crate) mod limits;
 pub(crate) mod logs;
 pub(crate) mod moments;
+pub(crate) mod namespaces;
 pub(crate) mod pages;
 pub(crate) mod people;
 pub(crate) mod planted;
@@ -30,6 +32,7 @@ pub(crate) mod ranges;
 pub(crate) mod read_only;
 pub(crate) mod refusals;
 pub(crate) mod reopen;
+pub(crate) mod seeks;
 pub(crate) mod sequences;
 pub(crate) mod snapshots;
 pub(crate) mod sweeping;

@@ -505,7 +505,7 @@ impl<E: Engine> Shared<E> {
     }
 
     /// Whether records of a keyspace are written without anything derived from them.
-    fn is_plain(&self, keyspace: Keyspace) -> Result<bool> {
+    pub(crate) fn is_plain(&self, keyspace: Keyspace) -> Result<bool> {
         self.check_open()?;
         self.check_data(keyspace)?;
         Ok(self.definition(keyspace)?.is_none_or(|definition| definition.derive.is_none()))

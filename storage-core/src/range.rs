@@ -180,7 +180,8 @@ impl KeyRange {
     }
 }
 
-fn bound(key: &[u8]) -> Result<Key> {
+/// A key at which a range begins or ends. `TooLarge` where it is longer than any key can be.
+pub(crate) fn bound(key: &[u8]) -> Result<Key> {
     if key.len() <= limits::DERIVED_KEY_LEN_MAX {
         return Ok(Key::from(key));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::derived::Skip;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::key::{Decoder, FromTuple, Key};
+use crate::key::{Decoder, FromTuple, Key, ToTuple};
 use crate::keyspace::Keyspace;
 use crate::read::Read;
 use crate::scan::{Entry, Range};
@@ -79,6 +79,40 @@ impl<'r, R: Read, K: TableKey, V: TableValue> Records<'r, R, K, V> {
             all.push((record.key()?, record.value()?));
         }
         Ok(all)
+    }
+
+    /// Every key from here on. The first error ends it.
+    ///
+    /// No value is read, except through a unique index, whose entries keep the key there.
+    pub fn keys(&mut self) -> Result<Vec<K>> {
+        let mut all = Vec::new();
+        while let Some(mut record) = self.next()? {
+            all.push(record.key()?);
+        }
+        Ok(all)
+    }
+
+    /// Goes to a key, or to the fields of the index through which it reads, ahead of or behind where it stands.
+    ///
+    /// Forward, the next record is the first at or after them; in reverse, the last at or before them. `to` may be the
+    /// beginning of a longer tuple: what starts with it is at it, both ways. It never leaves the range.
+    ///
+    /// ```
+    /// use storage_core::{Database, Direction, KeyRange, Table};
+    ///
+    /// let db = Database::new(storage_mem::MemEngine::new())?;
+    /// let scores = Table::<(String, u32), u64>::define("scores").open(&db)?;
+    /// db.transact(|txn| {
+    ///     ["ann", "bob", "cid"].iter().try_for_each(|name| scores.put(txn, &(name.to_string(), 1), &10))
+    /// })?;
+    /// let snapshot = db.snapshot()?;
+    /// let mut records = scores.range(&snapshot, KeyRange::all(), Direction::Reverse)?;
+    /// records.seek(&("bob",))?;
+    /// assert_eq!(records.keys()?, [("bob".to_string(), 1), ("ann".to_string(), 1)]);
+    /// # Ok::<(), storage_core::Error>(())
+    /// ```
+    pub fn seek<Q: ToTuple + ?Sized>(&mut self, to: &Q) -> Result<()> {
+        self.records.seek_tuple(to)
     }
 
     /// Every value from here on. The first error ends it.

@@ -1,5 +1,7 @@
 //! Reading a range: the engine's cursor, with a transaction's pending writes laid over it.
 
+mod seek;
+
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -36,12 +38,15 @@ use crate::state::State;
 /// }
 /// # Ok::<(), storage_core::Error>(())
 /// ```
-pub struct Range<'a, S: Snapshot + 'a> {
+pub struct Range<'a, S: Snapshot> {
     keyspace: Keyspace,
     direction: Direction,
     admission: Admission,
     liveness: Liveness,
     state: &'a State,
+    origin: Origin<'a, S>,
+    /// How much of each key belongs to its namespace, and is not shown.
+    cut_len: usize,
     cursor: S::Cursor<'a>,
     ahead: Ahead,
     overlay: Option<Layer<'a>>,
@@ -50,6 +55,13 @@ pub struct Range<'a, S: Snapshot + 'a> {
     inflated: Vec<u8>,
     /// Holds the key while the value is read.
     key: Key,
+}
+
+/// What a range was made from: it is opened again elsewhere when it is told to seek.
+struct Origin<'a, S> {
+    snapshot: &'a S,
+    range: KeyRange,
+    pending: Option<(&'a Overlay, &'a Reads)>,
 }
 
 /// How a database looks at its records.
@@ -89,12 +101,20 @@ enum Ahead {
     Done,
 }
 
+impl Ahead {
+    /// Before the first record of a range.
+    fn of(range: &KeyRange) -> Self {
+        if range.is_empty() { Ahead::Done } else { Ahead::Behind }
+    }
+}
+
 enum Current<'a> {
     None,
     Stored(Stamp),
     Pending(&'a Key, &'a Record<Payload>),
-    /// A counter with the pending additions of the transaction.
-    Counter(&'a Key, Record<Payload>),
+    /// A counter with a pending addition. What it adds to is read with the value: the live record under the cursor
+    /// that has this stamp, or nothing.
+    Counter(&'a Key, i64, Option<Stamp>),
 }
 
 /// Pending writes in the range.
@@ -134,6 +154,17 @@ struct Tracker<'a> {
     exhausted: bool,
 }
 
+impl<'a> Tracker<'a> {
+    /// `None` for an empty range, of which nothing can be read.
+    fn new(reads: &'a Reads, keyspace: Keyspace, range: KeyRange, direction: Direction) -> Option<Self> {
+        if range.is_empty() {
+            return None;
+        }
+        let index = reads.begin_range(keyspace, range);
+        Some(Tracker { reads, index, direction, last: None, exhausted: false })
+    }
+}
+
 impl<'a, S: Snapshot> Range<'a, S> {
     pub(crate) fn over(
         snapshot: &'a S,
@@ -149,7 +180,9 @@ impl<'a, S: Snapshot> Range<'a, S> {
             liveness: sight.liveness,
             state: sight.state,
             cursor: snapshot.range(keyspace, range, direction)?,
-            ahead: if range.is_empty() { Ahead::Done } else { Ahead::Behind },
+            ahead: Ahead::of(range),
+            origin: Origin { snapshot, range: range.clone(), pending: None },
+            cut_len: 0,
             overlay: None,
             tracker: None,
             current: Current::None,
@@ -160,12 +193,15 @@ impl<'a, S: Snapshot> Range<'a, S> {
 
     /// Lays pending writes over it and records what it reads.
     pub(crate) fn tracked(mut self, overlay: &'a Overlay, range: KeyRange, reads: &'a Reads) -> Self {
+        self.origin.pending = Some((overlay, reads));
         self.overlay = Layer::new(overlay, self.keyspace, &range, self.direction);
-        if !range.is_empty() {
-            let index = reads.begin_range(self.keyspace, range);
-            self.tracker =
-                Some(Tracker { reads, index, direction: self.direction, last: None, exhausted: false });
-        }
+        self.tracker = Tracker::new(reads, self.keyspace, range, self.direction);
+        self
+    }
+
+    /// Shows keys without their first `len` bytes, which are those of its start.
+    pub(crate) fn cutting(mut self, len: usize) -> Self {
+        self.cut_len = len;
         self
     }
 
@@ -205,7 +241,7 @@ impl<'a, S: Snapshot> Range<'a, S> {
             match &found {
                 Ok(true) => {
                     tracker.last = Some(match &self.current {
-                        Current::Pending(key, _) | Current::Counter(key, _) => Key::clone(key),
+                        Current::Pending(key, _) | Current::Counter(key, ..) => Key::clone(key),
                         _ => Key::from(self.cursor.key()),
                     });
                 }
@@ -272,27 +308,21 @@ impl<'a, S: Snapshot> Range<'a, S> {
             }
             Pending::Add(delta) => {
                 let below = self.counter_below(key, hidden)?;
-                let sum = counter::add(self.keyspace, key, below, *delta)?;
-                self.current = Current::Counter(key, counter::record(sum));
+                self.current = Current::Counter(key, *delta, below);
                 Ok(true)
             }
             Pending::Put(_) | Pending::Delete | Pending::Awaits => Ok(false),
         }
     }
 
-    /// What the counter below a pending addition holds: 0 where there is none.
-    fn counter_below(&mut self, key: &Key, hidden: Option<Stamp>) -> Result<i64> {
-        let Some(stamp) = hidden else { return Ok(0) };
+    /// The stamp of the record that a pending addition adds to; `None` where it counts from zero.
+    fn counter_below(&self, key: &Key, hidden: Option<Stamp>) -> Result<Option<Stamp>> {
+        let Some(stamp) = hidden else { return Ok(None) };
         if self.is_range_deleted(key) {
-            return Ok(0);
+            return Ok(None);
         }
         self.admission.check_stamp(self.keyspace, key, &stamp)?;
-        if !self.show(stamp) {
-            return Ok(0);
-        }
-        let value = self.cursor.value()?.as_ref();
-        let unpacked = self.admission.unpack(&stamp, value).map_err(|error| error.at(self.keyspace, key))?;
-        counter::parse(self.keyspace, key, stamp, unpacked.as_deref().unwrap_or(value))
+        Ok(self.show(stamp).then_some(stamp))
     }
 
     /// Whether the engine's record here is to be returned.
@@ -355,10 +385,7 @@ pub struct Entry<'r, 'a, S: Snapshot> {
 impl<S: Snapshot> Entry<'_, '_, S> {
     /// Its key.
     pub fn key(&self) -> &[u8] {
-        match &self.range.current {
-            Current::Pending(key, _) | Current::Counter(key, _) => key,
-            Current::Stored(_) | Current::None => self.range.cursor.key(),
-        }
+        &self.range.full_key()[self.range.cut_len..]
     }
 
     /// When it stops being visible; `None` if never. The value is not read.
@@ -379,14 +406,15 @@ impl<S: Snapshot> Entry<'_, '_, S> {
     /// Its key and its value.
     pub fn pair(&mut self) -> Result<(&[u8], &[u8])> {
         self.range.keep_key();
+        let cut_len = self.range.cut_len;
         let (key, (value, _)) = self.range.read_kept()?;
-        Ok((key, value))
+        Ok((&key[cut_len..], value))
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
         match &self.range.current {
             Current::Pending(_, record) => record.stamp,
-            Current::Counter(_, record) => record.stamp,
+            Current::Counter(..) => Stamp::new().counter(),
             Current::Stored(stamp) => *stamp,
             Current::None => self.range.cursor.stamp(),
         }
@@ -399,11 +427,19 @@ impl<S: Snapshot> Entry<'_, '_, S> {
 }
 
 impl<S: Snapshot> Range<'_, S> {
+    /// The key of the record here, as it is stored.
+    fn full_key(&self) -> &[u8] {
+        match &self.current {
+            Current::Pending(key, _) | Current::Counter(key, ..) => key,
+            Current::Stored(_) | Current::None => self.cursor.key(),
+        }
+    }
+
     /// Copies the key of the record here aside: reading the value borrows the cursor.
     fn keep_key(&mut self) {
         self.key.clear();
         self.key.extend_from_slice(match &self.current {
-            Current::Pending(key, _) | Current::Counter(key, _) => key,
+            Current::Pending(key, _) | Current::Counter(key, ..) => key,
             Current::Stored(_) | Current::None => self.cursor.key(),
         });
     }
@@ -429,7 +465,16 @@ impl<S: Snapshot> Range<'_, S> {
         let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
         let value = match current {
             Current::Pending(_, record) => unpacked(record, inflated)?,
-            Current::Counter(_, record) => (record.value.as_ref(), None),
+            Current::Counter(key, delta, below) => {
+                let below = match below {
+                    Some(stamp) => counter_at(cursor, *admission, *keyspace, key, *stamp)?,
+                    None => 0,
+                };
+                let sum = counter::add(*keyspace, key, below, *delta)?;
+                inflated.clear();
+                inflated.extend_from_slice(&counter::record(sum).value);
+                (inflated.as_slice(), None)
+            }
             Current::None => (&[][..], None),
             Current::Stored(stamp) => {
                 let named = |error: Error| if key.is_empty() { error } else { error.at(*keyspace, key) };
@@ -445,6 +490,19 @@ impl<S: Snapshot> Range<'_, S> {
         };
         Ok((key, value))
     }
+}
+
+/// What the counter under a cursor holds.
+fn counter_at(
+    cursor: &mut impl Cursor,
+    admission: Admission,
+    keyspace: Keyspace,
+    key: &Key,
+    stamp: Stamp,
+) -> Result<i64> {
+    let value = cursor.value()?.as_ref();
+    let unpacked = admission.unpack(&stamp, value).map_err(|error| error.at(keyspace, key))?;
+    counter::parse(keyspace, key, stamp, unpacked.as_deref().unwrap_or(value))
 }
 
 /// The value of a record that this transaction wrote.

@@ -293,13 +293,28 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         value: &V,
         attributes: Attributes,
     ) -> Result<Payload> {
-        let record = self.encoded(value, attributes, txn.shared().limits())?;
+        let (primary, record, entries) = self.prepare(key, value, attributes, txn.shared().limits())?;
         let payload = record.value.clone();
+        txn.put_record(self.inner.keyspace, &primary, record, entries)?;
+        Ok(payload)
+    }
+
+    /// A record as it is stored, and its entries in a table that has indexes.
+    pub(crate) fn prepare(
+        &self,
+        key: &K,
+        value: &V,
+        attributes: Attributes,
+        limits: &Limits,
+    ) -> Result<(Key, Record<Payload>, Option<Entries>)> {
+        let record = self.encoded(value, attributes, limits)?;
         let primary = Key::of(key)?;
+        if self.inner.indexes.is_empty() {
+            return Ok((primary, record, None));
+        }
         let mut entries = Entries::new();
         self.inner.entries(key, value, &primary, &mut entries)?;
-        txn.put_record(self.inner.keyspace, &primary, record, Some(entries))?;
-        Ok(payload)
+        Ok((primary, record, Some(entries)))
     }
 
     /// Puts a record whose key or value holds numbers drawn in this transaction, or the commit time.

@@ -1,6 +1,6 @@
 //! Single records: put, read, deleted.
 
-use storage_core::{Attributes, Result, TransactOptions};
+use storage_core::{Attributes, Direction, Key, KeyRange, Result, Table, TransactOptions};
 
 use super::{all, at, elsewhere, notes, open, shown, some, timed};
 use crate::subject::Subject;
@@ -171,6 +171,31 @@ pub(crate) fn user_byte_is_kept_beside_the_value<S: Subject>(subject: &S) -> Res
         db.put_with(notes(), "a", "1", attributes, TransactOptions::new())?;
         assert_eq!(db.get(notes(), "a")?.map(|found| found.user_byte()), Some(byte));
         assert_eq!(db.snapshot()?.get(notes(), "a")?.map(|found| found.user_byte()), Some(byte));
+    }
+    Ok(())
+}
+
+pub(crate) fn user_byte_is_read_alike_by_every_reader<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let table = Table::<u64, String>::define("words").open(&db)?;
+    let (words, key) = (table.keyspace(), Key::of(&1_u64)?);
+    db.transact(|txn| {
+        txn.put_with(notes(), "a", "1", Attributes::new().user_byte(3))?;
+        table.put_with(txn, &1, &"one".into(), Attributes::new().user_byte(4))?;
+        assert_eq!(txn.get(notes(), "a")?.map(|found| found.user_byte()), Some(3), "its own write");
+        let mut range = txn.range(notes(), KeyRange::all(), Direction::Reverse)?;
+        assert_eq!(range.next()?.map(|entry| entry.user_byte()), Some(3), "its own write in a range");
+        Ok(())
+    })?;
+    let snapshot = db.snapshot()?;
+    for (keyspace, key, byte) in [(notes(), b"a".as_slice(), 3), (words, key.as_slice(), 4)] {
+        assert_eq!(db.get(keyspace, key)?.map(|found| found.user_byte()), Some(byte));
+        let many = snapshot.get_many(keyspace, &[key])?;
+        assert_eq!(many[0].as_ref().map(|found| found.user_byte()), Some(byte));
+        let mut range = snapshot.range(keyspace, &KeyRange::all(), Direction::Forward)?;
+        assert_eq!(range.next()?.map(|entry| entry.user_byte()), Some(byte));
+        let in_transaction = db.transact(|txn| Ok(txn.get(keyspace, key)?.map(|found| found.user_byte())))?;
+        assert_eq!(in_transaction.value, Some(byte));
     }
     Ok(())
 }

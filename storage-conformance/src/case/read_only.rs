@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use storage_core::Direction::Reverse;
 use storage_core::{
-    AnyEngine, Attributes, Database, Durability, Error, Index, KeyRange, Kind, ManualClock, Options, Result,
-    Sequence, Table, TransactOptions,
+    AnyEngine, Attributes, BulkError, BulkOptions, Database, Durability, Error, Index, KeyRange, Kind,
+    ManualClock, Options, Result, Sequence, Table, TransactOptions,
 };
 
 use super::{all, at, fill, letters, listed, notes, quiet, refused, shown, some};
@@ -79,6 +79,9 @@ pub(crate) fn read_only_database_refuses_every_write<S: Subject>(subject: &S) ->
     let store = opened(subject, quiet(), |db| fill(db, notes(), &["a", "b"]))?;
     let db = &store.reading;
     let sequence = Sequence::new(letters(), b"numbers")?;
+    let bulk_load = |input: &[(&str, &str)]| {
+        db.bulk_load(notes(), input.to_vec(), BulkOptions::new()).map_err(BulkError::into_error)
+    };
     let refusals = [
         refused(Kind::Invalid, db.put(notes(), "a", "new")),
         refused(Kind::Invalid, db.delete(notes(), "a")),
@@ -94,6 +97,8 @@ pub(crate) fn read_only_database_refuses_every_write<S: Subject>(subject: &S) ->
             }),
         ),
         refused(Kind::Invalid, Table::<u64, String>::define("texts").open(db)),
+        refused(Kind::Invalid, bulk_load(&[("c", "new")])),
+        refused(Kind::Invalid, bulk_load(&[])),
     ];
     for refusal in refusals {
         assert!(refusal.to_string().contains("read-only"), "{refusal}");

@@ -10,7 +10,7 @@ use storage_core::{
     Attributes, Codec, Error, Key, KeyRange, Keyspace, Kind, Result, Sequence, TransactOptions, WatchedChange,
 };
 
-use super::{all, elsewhere, events, fill, letters, notes, open, refused, shown, together, told};
+use super::{all, at, elsewhere, events, fill, letters, notes, open, refused, shown, timed, together, told};
 use crate::scripted::PATIENCE;
 use crate::subject::Subject;
 
@@ -44,6 +44,37 @@ pub(crate) fn events_carry_the_version_that_made_them_visible<S: Subject>(subjec
     }
     assert_eq!(told, versions);
     assert_eq!(db.snapshot()?.version(), versions[5]);
+    Ok(())
+}
+
+pub(crate) fn watch_tells_every_kind_of_change_apart<S: Subject>(subject: &S) -> Result<()> {
+    let (db, clock) = timed(subject)?;
+    let watch = db.watch(notes(), KeyRange::all())?;
+    let mortal = Attributes::new().expires_at(at(5));
+    db.transact(|txn| {
+        txn.put_with(notes(), "a", "1", mortal)?;
+        txn.put_with(notes(), "b", "2", mortal)?;
+        txn.put(notes(), "c", "3")
+    })?;
+    db.transact(|txn| {
+        txn.delete(notes(), "c")?;
+        txn.delete(notes(), "never there")
+    })?;
+    db.delete_range(notes(), &KeyRange::prefix(b"b"))?;
+    clock.set(at(5));
+    assert_eq!(
+        events(&watch)?,
+        ["put a", "put b", "put c", "delete c", "delete never there", "delete b..c"],
+        "time alone is no commit"
+    );
+    db.sweep(10)?;
+    assert_eq!(events(&watch)?, ["expire a"]);
+    // An application that deletes what has expired deletes; a sweep behind it has nothing to tell.
+    db.put_with(notes(), "d", "4", Attributes::new().expires_at(at(6)), TransactOptions::new())?;
+    clock.set(at(6));
+    db.delete(notes(), "d")?;
+    db.sweep(10)?;
+    assert_eq!(events(&watch)?, ["put d", "delete d"]);
     Ok(())
 }
 

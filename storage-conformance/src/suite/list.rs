@@ -21,6 +21,7 @@ macro_rules! for_each_case {
                 large_values_come_back_whole
                 values_grow_and_shrink
                 user_byte_is_kept_beside_the_value
+                user_byte_is_read_alike_by_every_reader
                 put_forgets_what_was_beside_the_value
                 get_many_answers_in_the_order_asked
                 get_many_of_nothing_is_nothing
@@ -252,6 +253,7 @@ macro_rules! for_each_case {
             watches {
                 watch_tells_changes_in_commit_order
                 events_carry_the_version_that_made_them_visible
+                watch_tells_every_kind_of_change_apart
                 watch_tells_only_its_range
                 watch_tells_what_comes_after_it_was_made
                 watch_tells_nothing_of_what_was_not_committed
@@ -476,6 +478,45 @@ macro_rules! for_each_case {
                 damaged_records_are_listed_with_their_reasons
                 sweeps_pass_damaged_records_of_an_indexed_table
                 damaged_stamp_is_not_believed_about_its_end
+            }
+            seeks {
+                seek_goes_to_the_first_at_or_after_the_key
+                range_goes_on_from_where_it_was_sent
+                seek_never_leaves_the_range
+                seek_sees_the_writes_of_its_transaction
+                parts_before_and_behind_a_seek_are_read_and_what_it_skips_is_not
+                end_reached_behind_a_seek_is_read_and_a_seek_alone_is_not
+                typed_ranges_seek_by_tuples
+                seek_opens_one_range_and_reads_no_further
+                keys_under_pending_writes_are_read_without_values
+                every_range_has_its_mirror_under_pending_writes
+            }
+            bulk {
+                bulk_load_puts_every_record
+                bulk_load_of_any_order_puts_the_same
+                sorted_bulk_load_reads_nothing_and_syncs_once
+                commits_of_a_bulk_load_are_bounded_and_deferred
+                last_of_records_with_one_key_wins
+                bulk_load_of_a_failing_input_keeps_what_was_committed
+                bulk_load_of_nothing_commits_nothing
+                record_that_no_put_takes_ends_a_bulk_load
+                close_in_the_middle_ends_a_bulk_load
+                refused_commit_ends_a_bulk_load_where_it_was
+                bulk_load_keeps_the_indexes
+                unique_violation_ends_a_bulk_load_before_its_commit
+                indexed_bulk_load_past_the_transaction_limit_goes_in_parts
+                bulk_load_beside_and_over_counters
+                bulk_load_keeps_what_is_beside_values
+                bulk_load_conflicts_with_those_who_read
+                bulk_load_where_none_may_write_is_invalid
+            }
+            namespaces {
+                namespaces_hold_nothing_of_each_other
+                delete_all_stays_in_its_namespace
+                keys_go_in_and_come_out_as_they_are
+                ranges_of_a_namespace_are_cut_out_and_seek_in_it
+                namespaces_conflict_and_are_watched_by_themselves
+                limits_of_keys_count_the_namespace
             }
             reopen needs Reopen {
                 records_survive_reopening
