@@ -20,7 +20,7 @@ Reading the tables:
   `vs bare` is the time of ours over the time of hand-written code in the same rounds, with its 95 %
   interval; `~` behind it means that it is no real difference. `time/op` is wall time x threads /
   operations. Percentiles come from a pass with a clock around each operation. Compare only rows of one
-  class: what a finished write survives.
+  class, in the column `survives`: what a finished write does.
 
 Rows come in families (tasks, engine, concurrency, growth). A row of the task store's published table
 comes twice: `faithful` is what the original really measures, `honest` what the row's name says.

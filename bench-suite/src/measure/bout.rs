@@ -266,15 +266,22 @@ impl Corner<'_> {
         };
         let mut ops = if matches!(spec.ops, Ops::Fixed(_)) { most } else { 1 };
         let mut turn = 0;
+        let mut long_batches = 0;
+        self.ns_per_op = f64::MAX;
         loop {
             let batch = Batch { turn, threads: spec.threads, ops };
             self.contestant.ready(&batch)?;
             let taken = batch::run(&*self.contestant, &batch)?;
-            self.ns_per_op = taken.ns_per_further_op(&batch);
-            if taken.worked >= CALIBRATION || ops >= most {
+            self.ns_per_op = self.ns_per_op.min(taken.ns_per_further_op(&batch));
+            let long = taken.worked >= CALIBRATION;
+            long_batches += u32::from(long);
+            // Two, because one may have been long by an accident, and every round would have too few operations.
+            if long_batches == 2 || ops >= most {
                 return Ok(turn);
             }
-            ops = (ops * 4).min(most);
+            if !long {
+                ops = (ops * 4).min(most);
+            }
             turn += 1;
         }
     }

@@ -23,11 +23,12 @@ pub enum Look {
 /// The width of a wrapped table that goes to a file.
 const WIDTH_WITHOUT_TERMINAL: u16 = 160;
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
     "row",
     "records",
     "value",
     "engine",
+    "survives",
     "vs bare",
     "vs port",
     "time/op",
@@ -107,10 +108,11 @@ fn table(findings: &[&Finding], noise: f64, look: Look) -> String {
         };
         before = Some(what);
         cells.push(id.contestant());
+        cells.push(id.class.name().to_owned());
         cells.extend(figures(found, noise));
         cells
     });
-    drawn(&HEADER, rows, 4, look)
+    drawn(&HEADER, rows, 5, look)
 }
 
 fn figures(found: &Finding, noise: f64) -> Vec<String> {

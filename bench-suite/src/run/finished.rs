@@ -14,8 +14,9 @@ use crate::contestant::Group;
 use crate::failure::{Outcome, Within};
 use crate::measure::bout::{Measured, Pace};
 use crate::report::json::{Finding, SCHEMA, findings};
+use crate::workload::{Class, RowId};
 
-/// Settings by contestant.
+/// Settings by contestant and class.
 pub type Settings = BTreeMap<String, BTreeMap<String, String>>;
 
 /// What was found of one group.
@@ -33,10 +34,18 @@ impl Found {
     pub fn of(measured: &[Measured]) -> Self {
         let mut settings = Settings::new();
         for measured in measured.iter().filter(|measured| measured.not_run.is_none()) {
-            let engine = settings.entry(measured.id.contestant()).or_default();
+            let engine = settings.entry(title(&measured.id)).or_default();
             engine.extend(measured.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         }
         Found { settings, findings: findings(measured) }
+    }
+}
+
+/// A contestant's name; one on disk has other settings in each class.
+fn title(id: &RowId) -> String {
+    match id.class {
+        Class::Memory => id.contestant(),
+        class => format!("{} ({})", id.contestant(), class.name()),
     }
 }
 
