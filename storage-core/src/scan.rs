@@ -93,7 +93,7 @@ enum Current<'a> {
     None,
     Stored(Stamp),
     Pending(&'a Key, &'a Record<Payload>),
-    /// A counter with the pending additions of the transaction.
+    /// A counter with the pending changes of the transaction.
     Counter(&'a Key, Record<Payload>),
 }
 
@@ -270,29 +270,29 @@ impl<'a, S: Snapshot> Range<'a, S> {
                 self.current = Current::Pending(key, record);
                 Ok(true)
             }
-            Pending::Add(delta) => {
+            Pending::Merge(merge) => {
                 let below = self.counter_below(key, hidden)?;
-                let sum = counter::add(self.keyspace, key, below, *delta)?;
-                self.current = Current::Counter(key, counter::record(sum));
+                self.current = Current::Counter(key, merge.apply(self.keyspace, key, below)?);
                 Ok(true)
             }
             Pending::Put(_) | Pending::Delete | Pending::Awaits => Ok(false),
         }
     }
 
-    /// What the counter below a pending addition holds: 0 where there is none.
-    fn counter_below(&mut self, key: &Key, hidden: Option<Stamp>) -> Result<i64> {
-        let Some(stamp) = hidden else { return Ok(0) };
+    /// What the counter below a pending change holds, if there is one.
+    fn counter_below(&mut self, key: &Key, hidden: Option<Stamp>) -> Result<Option<(Stamp, i64)>> {
+        let Some(stamp) = hidden else { return Ok(None) };
         if self.is_range_deleted(key) {
-            return Ok(0);
+            return Ok(None);
         }
         self.admission.check_stamp(self.keyspace, key, &stamp)?;
         if !self.show(stamp) {
-            return Ok(0);
+            return Ok(None);
         }
         let value = self.cursor.value()?.as_ref();
         let unpacked = self.admission.unpack(&stamp, value).map_err(|error| error.at(self.keyspace, key))?;
-        counter::parse(self.keyspace, key, stamp, unpacked.as_deref().unwrap_or(value))
+        let held = counter::parse(self.keyspace, key, stamp, unpacked.as_deref().unwrap_or(value))?;
+        Ok(Some((stamp, held)))
     }
 
     /// Whether the engine's record here is to be returned.

@@ -148,6 +148,7 @@ macro_rules! for_each_case {
                 conflict_inside_a_group_burns_no_number
                 group_of_one_sequence_is_one_commit
                 additions_in_a_group_add_up
+                additions_and_maxima_of_one_group_go_in_their_order
                 invalid_addition_in_a_group_fails_alone
                 unknown_outcome_of_a_group_is_told_to_all
                 watch_tells_what_each_member_changed
@@ -458,6 +459,33 @@ macro_rules! for_each_case {
                 waiting_watch_is_woken_when_the_database_stops
                 range_held_over_a_close_reaches_the_engine_no_more
             }
+            merging {
+                largest_value_is_kept
+                maxima_of_many_threads_do_not_conflict
+                maximum_that_is_overtaken_does_not_conflict
+                maximum_conflicts_with_those_who_read
+                maxima_and_additions_take_effect_in_their_order
+                maximum_after_other_writes_goes_by_them
+                maximum_of_another_record_is_invalid
+                only_the_last_sum_has_to_fit_64_bits
+                sequence_goes_on_behind_a_maximum
+            }
+            touching {
+                touch_moves_the_expiry_and_keeps_the_rest
+                touch_of_what_is_not_there_changes_nothing
+                touch_keeps_how_a_value_is_stored
+                touch_is_a_read_of_the_record
+                touch_is_a_write_of_the_record
+                touch_whose_record_expires_before_the_commit_finds_none
+                sweep_goes_by_the_expiry_that_was_touched
+                touched_record_keeps_its_entries_over_a_sweep
+                index_entries_expire_with_the_touched_record
+                touched_counter_ends_and_counts_anew
+                touch_sees_what_its_transaction_wrote
+                touch_of_a_record_that_waits_is_invalid
+                touch_with_a_time_that_has_passed_ends_the_record
+                touch_is_refused_what_a_put_is
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening
@@ -499,6 +527,7 @@ macro_rules! for_each_case {
             }
             tampering needs Checksums {
                 changed_counter_is_corrupt_to_whoever_adds_to_it
+                touch_of_a_changed_record_is_corrupt
             }
         }
     };
