@@ -9,6 +9,8 @@ pub(crate) mod contract;
 pub(crate) mod costs;
 pub(crate) mod damage;
 pub(crate) mod definitions;
+pub(crate) mod dropped;
+pub(crate) mod dropping;
 pub(crate) mod durability;
 pub(crate) mod endings;
 pub(crate) mod expiry;

@@ -37,6 +37,7 @@ mod commit;
 mod counter;
 mod database;
 mod derived;
+mod drops;
 mod erased;
 mod error;
 mod expiry;

@@ -238,6 +238,12 @@ impl<'db, E: Engine> Transaction<'db, E> {
         Ok(())
     }
 
+    /// Deletes every record of a keyspace, whatever it holds and whoever writes it. The caller takes what is derived from
+    /// them along, and has every other committer shut out. It counts for no limit.
+    pub(crate) fn empty(&mut self, keyspace: Keyspace) {
+        self.overlay.delete_range(keyspace, KeyRange::all());
+    }
+
     /// The changes that delete the derived entries of every record in a range, expired ones included.
     fn entries_in(&self, definition: &Definition, keyspace: Keyspace, range: &KeyRange) -> Result<Changes> {
         let mut changes = Changes::new();

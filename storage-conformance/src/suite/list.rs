@@ -486,6 +486,19 @@ macro_rules! for_each_case {
                 touch_with_a_time_that_has_passed_ends_the_record
                 touch_is_refused_what_a_put_is
             }
+            dropping {
+                prefix_is_deleted_and_nothing_beside_it
+                dropped_keyspace_is_empty_and_others_are_not
+                dropped_table_is_empty_and_goes_on
+                derived_keyspace_is_never_dropped_alone
+                drop_of_everything_leaves_nothing
+                drop_is_a_write_to_everyone_who_read_there
+                drop_is_told_as_one_deleted_range
+                drop_is_one_commit_and_reads_no_record
+                drop_is_not_limited_by_the_size_of_transactions
+                sweep_after_a_drop_leaves_what_was_put_since
+                drop_is_refused_where_a_write_is
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening
@@ -506,6 +519,11 @@ macro_rules! for_each_case {
                 emptied_table_takes_another_definition
                 expired_records_keep_a_table_from_another_definition
                 many_keyspaces_survive_reopening
+            }
+            dropped needs Reopen {
+                dropped_records_do_not_come_back_after_reopening
+                table_that_is_not_open_is_dropped_with_its_entries
+                drop_of_everything_forgets_tables_that_are_not_open
             }
             damage needs Damage {
                 damage_to_an_absent_record_is_told
