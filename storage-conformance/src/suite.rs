@@ -1,6 +1,7 @@
 //! What is made of the one list of cases: a test a case, and the cases by name.
 
 mod list;
+mod tables_and_powers;
 
 use storage_core::Result;
 

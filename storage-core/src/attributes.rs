@@ -38,9 +38,15 @@ impl Attributes {
     }
 
     pub(crate) fn stamp(self) -> Result<Stamp> {
-        if self.expires_at == Some(Timestamp::default()) {
-            return Err(Error::invalid("a record cannot expire at the beginning of 1970"));
-        }
+        check_expiry(self.expires_at)?;
         Ok(Stamp::new().with_expiry(self.expires_at).with_user_byte(self.user_byte))
+    }
+}
+
+/// `Invalid` for the one time that stands for none where it is stored.
+pub(crate) fn check_expiry(at: Option<Timestamp>) -> Result<()> {
+    match at == Some(Timestamp::default()) {
+        true => Err(Error::invalid("a record cannot expire at the beginning of 1970")),
+        false => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -62,8 +62,9 @@ pub(crate) struct Shared<E: Engine> {
     limits: Limits,
     snapshot_age_max: Option<Duration>,
     definitions: KeyspaceMap<Definition>,
-    /// Keyspaces that the store records as a table's. They are written only through its definition.
-    tables: KeyspaceMap<()>,
+    /// Keyspaces that the store records, or recorded once, as a table's. Those marked are written only through its
+    /// definition.
+    tables: KeyspaceMap<AtomicBool>,
     pub(crate) pipeline: Pipeline,
     pub(crate) watches: Watches,
     pub(crate) maintenance: Maintenance,
@@ -113,7 +114,7 @@ impl<E: Engine> Database<E> {
         let database = Database(shared);
         let snapshot = database.snapshot()?;
         for keyspace in tables::recorded(&snapshot)? {
-            database.0.tables.get_or_init(keyspace, || ());
+            database.0.mark_table(keyspace);
         }
         let mut expiring = snapshot.range(expiry::keyspace(), &KeyRange::all(), Direction::Forward)?;
         // A damaged entry is an entry all the same.
@@ -471,11 +472,28 @@ impl<E: Engine> Shared<E> {
     pub(crate) fn definition(&self, keyspace: Keyspace) -> Result<Option<&Definition>> {
         match self.definitions.get(keyspace) {
             Some(definition) => Ok(Some(definition)),
-            None if self.tables.get(keyspace).is_none() => Ok(None),
+            None if !self.is_marked_table(keyspace) => Ok(None),
             None => {
                 Err(Error::invalid("the keyspace is a table's: open the table first").in_keyspace(keyspace))
             }
         }
+    }
+
+    pub(crate) fn is_table_open(&self, keyspace: Keyspace) -> bool {
+        self.definitions.get(keyspace).is_some()
+    }
+
+    fn is_marked_table(&self, keyspace: Keyspace) -> bool {
+        self.tables.get(keyspace).is_some_and(|marked| marked.load(Ordering::SeqCst))
+    }
+
+    fn mark_table(&self, keyspace: Keyspace) {
+        self.tables.get_or_init(keyspace, AtomicBool::default).store(true, Ordering::SeqCst);
+    }
+
+    /// Lets anyone write a keyspace that is no table's any more. The caller holds the exclusive lane.
+    pub(crate) fn unmark_table(&self, keyspace: Keyspace) {
+        self.tables.get_or_init(keyspace, AtomicBool::default).store(false, Ordering::SeqCst);
     }
 
     /// How many tables were opened so far. A transaction asks before it looks at any definition.
@@ -499,7 +517,7 @@ impl<E: Engine> Shared<E> {
         // Opening it again changes nothing for anyone.
         if self.definitions.get(keyspace).is_none() {
             self.definitions.get_or_init(keyspace, || definition);
-            self.tables.get_or_init(keyspace, || ());
+            self.mark_table(keyspace);
             self.tables_opened.fetch_add(1, Ordering::SeqCst);
         }
     }

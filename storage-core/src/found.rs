@@ -118,6 +118,20 @@ impl Admission {
         Ok(Found { stamp: record.stamp, body })
     }
 
+    /// Believes a value that is taken over as it is stored.
+    pub(crate) fn check_value(
+        self,
+        keyspace: Keyspace,
+        key: &[u8],
+        stamp: &Stamp,
+        value: &[u8],
+    ) -> Result<()> {
+        match self.checksums {
+            Checksums::Skipped => Ok(()),
+            Checksums::Verified => stamp.verify_value(value).map_err(|error| error.at(keyspace, key)),
+        }
+    }
+
     /// The unpacked bytes of a value that is compressed; `None` for one that is stored as it was put.
     ///
     /// The error does not name the record yet.

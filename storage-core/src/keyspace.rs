@@ -58,6 +58,11 @@ impl Keyspace {
         intern(&format!("{}.{part}", self.name()), KeyspaceKind::Derived)
     }
 
+    /// Whether it is a derived keyspace of `parent`.
+    pub(crate) fn is_derived_from(self, parent: Keyspace) -> bool {
+        self.name().split_once('.').is_some_and(|(name, _)| name == parent.name())
+    }
+
     /// A keyspace of core's own. Its name starts with `_`, which no application can choose.
     pub(crate) fn system(name: &'static str, kind: KeyspaceKind) -> Self {
         intern(name, kind).expect("core names few keyspaces, and before the application does")

@@ -42,6 +42,7 @@ mod commit;
 mod counter;
 mod database;
 mod derived;
+mod drops;
 mod erased;
 mod error;
 mod expiry;

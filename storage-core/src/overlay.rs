@@ -1,6 +1,7 @@
 //! The pending writes of a transaction, laid over its snapshot.
 
 use crate::batch::{Batch, Change, Write};
+use crate::counter::Merge;
 use crate::key::Key;
 use crate::keyspace::Keyspace;
 use crate::range::KeyRange;
@@ -12,8 +13,8 @@ use crate::sorted::Sorted;
 pub(crate) enum Pending {
     Put(Record<Payload>),
     Delete,
-    /// Adds to the counter there, whatever it holds at commit.
-    Add(i64),
+    /// Changes the counter there, whatever it holds at commit.
+    Merge(Merge),
     /// Puts a value that waits for a commit-time value; the record itself is kept aside.
     Awaits,
 }
@@ -65,7 +66,7 @@ impl Overlay {
         self.len_bytes += key.len()
             + match &pending {
                 Pending::Put(record) => record.value.len(),
-                Pending::Add(_) => size_of::<i64>(),
+                Pending::Merge(_) => Merge::LEN,
                 Pending::Delete | Pending::Awaits => 0,
             };
         self.writes.insert(keyspace, key, pending);
@@ -82,21 +83,21 @@ impl Overlay {
         self.range_deletes.push((keyspace, range));
     }
 
-    /// The plain writes as a sorted batch, and the additions to counters beside it.
-    pub(crate) fn into_batch(self) -> (Batch, Vec<(Keyspace, Key, i64)>) {
-        let mut adds = Vec::new();
+    /// The plain writes as a sorted batch, and the changes of counters beside it.
+    pub(crate) fn into_batch(self) -> (Batch, Vec<(Keyspace, Key, Merge)>) {
+        let mut merges = Vec::new();
         let writes = self.writes.into_vec(|keyspace, key, pending| {
             let change = match pending {
                 Pending::Put(record) => Change::Put(record),
                 // What waits is put by the leader; until then nothing is there.
                 Pending::Delete | Pending::Awaits => Change::Delete,
-                Pending::Add(delta) => {
-                    adds.push((keyspace, key, delta));
+                Pending::Merge(merge) => {
+                    merges.push((keyspace, key, merge));
                     return None;
                 }
             };
             Some(Write { keyspace, key, change })
         });
-        (Batch { range_deletes: self.range_deletes, writes }, adds)
+        (Batch { range_deletes: self.range_deletes, writes }, merges)
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::capabilities::Checksums;
 use crate::clock::Timestamp;
-use crate::counter;
+use crate::counter::{self, Merge};
 use crate::engine::{Cursor, Snapshot};
 use crate::error::{Error, Escaped, Result};
 use crate::found::Admission;
@@ -112,9 +112,9 @@ enum Current<'a> {
     None,
     Stored(Stamp),
     Pending(&'a Key, &'a Record<Payload>),
-    /// A counter with a pending addition. What it adds to is read with the value: the live record under the cursor
-    /// that has this stamp, or nothing.
-    Counter(&'a Key, i64, Option<Stamp>),
+    /// A counter with pending changes. What they change is read with the value: the live record under the cursor that
+    /// has this stamp, or nothing.
+    Counter(&'a Key, Merge, Option<Stamp>),
 }
 
 /// Pending writes in the range.
@@ -306,16 +306,16 @@ impl<'a, S: Snapshot> Range<'a, S> {
                 self.current = Current::Pending(key, record);
                 Ok(true)
             }
-            Pending::Add(delta) => {
+            Pending::Merge(merge) => {
                 let below = self.counter_below(key, hidden)?;
-                self.current = Current::Counter(key, *delta, below);
+                self.current = Current::Counter(key, *merge, below);
                 Ok(true)
             }
             Pending::Put(_) | Pending::Delete | Pending::Awaits => Ok(false),
         }
     }
 
-    /// The stamp of the record that a pending addition adds to; `None` where it counts from zero.
+    /// The stamp of the record that a pending change applies to; `None` where there is none.
     fn counter_below(&self, key: &Key, hidden: Option<Stamp>) -> Result<Option<Stamp>> {
         let Some(stamp) = hidden else { return Ok(None) };
         if self.is_range_deleted(key) {
@@ -414,7 +414,7 @@ impl<S: Snapshot> Entry<'_, '_, S> {
     pub(crate) fn stamp(&self) -> Stamp {
         match &self.range.current {
             Current::Pending(_, record) => record.stamp,
-            Current::Counter(..) => Stamp::new().counter(),
+            Current::Counter(_, _, below) => below.unwrap_or(Stamp::new().counter()),
             Current::Stored(stamp) => *stamp,
             Current::None => self.range.cursor.stamp(),
         }
@@ -465,14 +465,13 @@ impl<S: Snapshot> Range<'_, S> {
         let Range { current, cursor, admission, keyspace, inflated, key, .. } = self;
         let value = match current {
             Current::Pending(_, record) => unpacked(record, inflated)?,
-            Current::Counter(key, delta, below) => {
+            Current::Counter(key, merge, below) => {
                 let below = match below {
-                    Some(stamp) => counter_at(cursor, *admission, *keyspace, key, *stamp)?,
-                    None => 0,
+                    Some(stamp) => Some((*stamp, counter_at(cursor, *admission, *keyspace, key, *stamp)?)),
+                    None => None,
                 };
-                let sum = counter::add(*keyspace, key, below, *delta)?;
                 inflated.clear();
-                inflated.extend_from_slice(&counter::record(sum).value);
+                inflated.extend_from_slice(&merge.apply(*keyspace, key, below)?.value);
                 (inflated.as_slice(), None)
             }
             Current::None => (&[][..], None),

@@ -25,12 +25,32 @@ pub(crate) fn recorded<E: Engine>(snapshot: &Snapshot<E>) -> Result<Vec<Keyspace
     let mut keyspaces = Vec::new();
     let mut range = snapshot.range(catalogue(), &KeyRange::all(), Direction::Forward)?;
     while let Some(entry) = range.next()? {
-        let name = std::str::from_utf8(entry.key()).ok().and_then(|name| Keyspace::new(name).ok());
-        keyspaces.push(name.ok_or_else(|| {
-            Error::new(Kind::Corrupt, format!("the catalogue names {}", Escaped(entry.key())))
-        })?);
+        keyspaces.push(named(entry.key())?);
     }
     Ok(keyspaces)
+}
+
+/// Deletes the definitions of the tables that are not open, and returns their keyspaces. Those that are open stay.
+pub(crate) fn forget_closed<E: Engine>(txn: &mut Transaction<'_, E>) -> Result<Vec<Keyspace>> {
+    let mut forgotten = Vec::new();
+    let mut recorded = txn.range(catalogue(), KeyRange::all(), Direction::Forward)?;
+    while let Some(entry) = recorded.next()? {
+        let keyspace = named(entry.key())?;
+        if !txn.shared().is_table_open(keyspace) {
+            forgotten.push(keyspace);
+        }
+    }
+    drop(recorded);
+    for keyspace in &forgotten {
+        txn.delete_derived(catalogue(), keyspace.name().as_bytes())?;
+    }
+    Ok(forgotten)
+}
+
+/// The keyspace that an entry of the catalogue names.
+fn named(entry: &[u8]) -> Result<Keyspace> {
+    let name = std::str::from_utf8(entry).ok().and_then(|name| Keyspace::new(name).ok());
+    name.ok_or_else(|| Error::new(Kind::Corrupt, format!("the catalogue names {}", Escaped(entry))))
 }
 
 impl<E: Engine> Database<E> {

@@ -4,6 +4,8 @@
 //! engine only as one batch, at commit; dropping it does nothing.
 
 mod discard;
+mod merge;
+mod touch;
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
@@ -12,7 +14,6 @@ use crate::attributes::Attributes;
 use crate::batch::{Change, Write};
 use crate::clock::Timestamp;
 use crate::commit::member::{Awaiting, CommitTimeWrites, Member, Sequence};
-use crate::counter;
 use crate::database::Shared;
 use crate::derived::{Changes, Definition, Entries, Fresh, Scope, replace};
 use crate::engine::{Durability, Engine, Snapshot as _};
@@ -117,13 +118,8 @@ impl<'db, E: Engine> Transaction<'db, E> {
         match self.overlay.seen(keyspace, key) {
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => Ok(None),
             Seen::Pending(Pending::Put(record)) => self.own(record.clone()).map(Some),
-            Seen::Pending(Pending::Add(delta)) => {
-                let below = match self.overlay.is_range_deleted(keyspace, key) {
-                    true => 0,
-                    false => self.stored_counter(keyspace, key)?,
-                };
-                let sum = counter::add(keyspace, key, below, *delta)?;
-                Ok(Some(Found::own(counter::record(sum))))
+            Seen::Pending(Pending::Merge(merge)) => {
+                self.merged(keyspace, key, *merge).map(|counter| Some(Found::own(counter)))
             }
             Seen::Pending(Pending::Awaits) => {
                 Err(Error::invalid("the record waits for a value that only the commit knows")
@@ -153,17 +149,6 @@ impl<'db, E: Engine> Transaction<'db, E> {
         keys: &[K],
     ) -> Result<Vec<Option<Found<EngineValue<'_, E>>>>> {
         keys.iter().map(|key| self.get(keyspace, key)).collect()
-    }
-
-    /// What a counter holds, this transaction's additions included; 0 where there is none.
-    ///
-    /// This is a read: the transaction conflicts with those who add meanwhile. `Invalid` for any other record.
-    pub fn counter(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<i64> {
-        let key = key.as_ref();
-        match self.get(keyspace, key)? {
-            None => Ok(0),
-            Some(found) => counter::parse(keyspace, key, found.stamp(), &found),
-        }
     }
 
     /// The records of a range, as this transaction sees them.
@@ -254,6 +239,12 @@ impl<'db, E: Engine> Transaction<'db, E> {
         Ok(())
     }
 
+    /// Deletes every record of a keyspace, whatever it holds and whoever writes it. The caller takes what is derived from
+    /// them along, and has every other committer shut out. It counts for no limit.
+    pub(crate) fn empty(&mut self, keyspace: Keyspace) {
+        self.overlay.delete_range(keyspace, KeyRange::all());
+    }
+
     /// The changes that delete the derived entries of every record in a range, expired ones included.
     fn entries_in(&self, definition: &Definition, keyspace: Keyspace, range: &KeyRange) -> Result<Changes> {
         let mut changes = Changes::new();
@@ -266,40 +257,6 @@ impl<'db, E: Engine> Transaction<'db, E> {
             changes.extend(removed.into_iter().filter(|write| write.keyspace != keyspace));
         }
         Ok(changes)
-    }
-
-    /// Adds to a counter when the transaction commits, without reading it: additions never conflict.
-    ///
-    /// A counter that is not there, or has expired, counts from 0. `Invalid` where the sum leaves 64 bits, where the
-    /// record is not a counter, and in the keyspace of a table.
-    pub fn add(&mut self, keyspace: Keyspace, key: impl AsRef<[u8]>, delta: i64) -> Result<()> {
-        let key = key.as_ref();
-        self.countable(keyspace)?;
-        check_key(key)?;
-        let pending = match self.overlay.seen(keyspace, key) {
-            Seen::Untouched => Pending::Add(delta),
-            Seen::Pending(Pending::Add(before)) => Pending::Add(counter::add(keyspace, key, *before, delta)?),
-            Seen::RangeDeleted | Seen::Pending(Pending::Delete) => self.sealed_counter(keyspace, key, delta),
-            Seen::Pending(Pending::Put(record)) if !record.stamp.is_live(|| self.now()) => {
-                self.sealed_counter(keyspace, key, delta)
-            }
-            Seen::Pending(Pending::Put(record)) => {
-                let before = counter::parse(keyspace, key, record.stamp, &record.value)?;
-                self.sealed_counter(keyspace, key, counter::add(keyspace, key, before, delta)?)
-            }
-            Seen::Pending(Pending::Awaits) => {
-                return Err(Error::invalid("the record waits for its commit").at(keyspace, key));
-            }
-        };
-        let len = key.len() + size_of::<i64>();
-        self.shared.limits().check_transaction(self.overlay.len_bytes() + len)?;
-        self.overlay.set(keyspace, Key::from(key), pending);
-        Ok(())
-    }
-
-    fn sealed_counter(&self, keyspace: Keyspace, key: &[u8], value: i64) -> Pending {
-        let Record { stamp, value } = counter::record(value);
-        Pending::Put(Record { stamp: self.shared.admission().seal(keyspace, key, stamp, &value), value })
     }
 
     /// Draws the next number of a sequence when the transaction commits.
@@ -421,17 +378,6 @@ impl<'db, E: Engine> Transaction<'db, E> {
         Ok(record)
     }
 
-    fn stored_counter(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64> {
-        match self.stored(keyspace, key)? {
-            Some(record) if record.stamp.is_live(|| self.now()) => {
-                self.reads.note_expiry(record.stamp.expires_at());
-                let found = self.shared.admission().admit(keyspace, key, record)?;
-                counter::parse(keyspace, key, found.stamp(), &found)
-            }
-            _ => Ok(0),
-        }
-    }
-
     /// Whether a keyspace holds any record, expired ones included. It is a read of its whole range.
     pub(crate) fn holds_any(&self, keyspace: Keyspace) -> Result<bool> {
         let (range, sight) = (KeyRange::all(), self.shared.sight(Liveness::Any));
@@ -465,12 +411,12 @@ impl<'db, E: Engine> Transaction<'db, E> {
             return Ended::ReadOnly { version: self.label.version() };
         }
         let len_bytes = self.overlay.len_bytes();
-        let (batch, adds) = self.overlay.into_batch();
+        let (batch, merges) = self.overlay.into_batch();
         let member = Member {
             label: self.label.version.take(),
             reads: self.reads.into_set(),
             batch,
-            late: CommitTimeWrites { adds, tickets: self.tickets, awaiting: self.awaiting },
+            late: CommitTimeWrites { merges, tickets: self.tickets, awaiting: self.awaiting },
             tables_opened: self.tables_opened,
             durability,
             cause: self.cause,
@@ -494,7 +440,7 @@ impl<E: Engine> Scope for Transaction<'_, E> {
                 let found = self.own(record.clone())?;
                 show(Some((found.stamp(), &found, found.memo())))
             }
-            Seen::Pending(Pending::Add(_)) => {
+            Seen::Pending(Pending::Merge(_)) => {
                 Err(Error::invalid("the record is a counter").at(keyspace, key))
             }
             Seen::Untouched => match self.stored(keyspace, key)? {

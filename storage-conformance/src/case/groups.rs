@@ -403,6 +403,31 @@ pub(crate) fn additions_in_a_group_add_up<S: Subject>(subject: &S) -> Result<()>
     Ok(())
 }
 
+pub(crate) fn additions_and_maxima_of_one_group_go_in_their_order<S: Subject>(subject: &S) -> Result<()> {
+    let group = Group::on(subject)?;
+    let db = &group.db;
+    let change = |at: i64| (at * 37) % 64 - 20;
+    let tasks: Vec<_> = (0..64)
+        .map(|at| {
+            group.task(move |db| {
+                db.transact(|txn| match at % 2 {
+                    0 => txn.add(notes(), "n", change(at)),
+                    _ => txn.max(notes(), "n", change(at)),
+                })
+            })
+        })
+        .collect();
+    assert_eq!(group.commit_well(&tasks)?, [1], "one commit, and one record in it");
+    let expected = (0..64).fold(None, |held, at| match (at % 2, held) {
+        (0, held) => Some(held.unwrap_or(0) + change(at)),
+        (_, None) => Some(change(at)),
+        (_, Some(held)) => Some(change(at).max(held)),
+    });
+    assert_eq!(Some(db.counter(notes(), "n")?), expected);
+    assert_eq!(db.statistics().conflicts, 0);
+    Ok(())
+}
+
 pub(crate) fn invalid_addition_in_a_group_fails_alone<S: Subject>(subject: &S) -> Result<()> {
     let group = Group::on(subject)?;
     let db = &group.db;

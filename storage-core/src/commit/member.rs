@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::clock::Timestamp;
 use crate::commit::conflicts::ReadSet;
+use crate::counter::Merge;
 use crate::engine::Durability;
 use crate::key::{Key, Template};
 use crate::keyspace::Keyspace;
@@ -53,14 +54,14 @@ pub(crate) struct Awaiting {
 /// What a commit is to do besides its plain writes.
 #[derive(Debug, Default)]
 pub(crate) struct CommitTimeWrites {
-    pub(crate) adds: Vec<(Keyspace, Key, i64)>,
+    pub(crate) merges: Vec<(Keyspace, Key, Merge)>,
     pub(crate) tickets: Vec<Sequence>,
     pub(crate) awaiting: Vec<Awaiting>,
 }
 
 impl CommitTimeWrites {
     pub(crate) fn is_empty(&self) -> bool {
-        self.adds.is_empty() && self.tickets.is_empty() && self.awaiting.is_empty()
+        self.merges.is_empty() && self.tickets.is_empty() && self.awaiting.is_empty()
     }
 }
 

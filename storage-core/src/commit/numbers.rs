@@ -78,9 +78,9 @@ pub(crate) fn resolve<E: Engine>(
     own.add(&member.batch);
     let mut newest = Newest { shared, taken, own, time };
     let numbers = newest.draw(&member.late)?;
-    for (keyspace, key, delta) in &member.late.adds {
-        let sum = counter::add(*keyspace, key, newest.counter(*keyspace, key)?.unwrap_or(0), *delta)?;
-        newest.set_counter(*keyspace, key, sum);
+    for (keyspace, key, merge) in &member.late.merges {
+        let counter = merge.apply(*keyspace, key, newest.counter(*keyspace, key)?)?;
+        newest.set_counter(*keyspace, key, counter);
     }
     for awaiting in &member.late.awaiting {
         let changes = newest.fill(awaiting, &numbers)?;
@@ -105,33 +105,35 @@ impl<E: Engine> Newest<'_, E> {
         let mut numbers = Vec::with_capacity(late.tickets.len());
         for sequence in &late.tickets {
             let (keyspace, key) = (sequence.keyspace, &sequence.key);
-            let next = match self.counter(keyspace, key)? {
+            let last = self.counter(keyspace, key)?;
+            let next = match last {
                 None => i64::try_from(sequence.first).ok(),
-                Some(last) => last.checked_add(1).filter(|next| *next >= 0),
+                Some((_, last)) => last.checked_add(1).filter(|next| *next >= 0),
             };
             let next =
                 next.ok_or_else(|| Error::invalid("the sequence has no number left").at(keyspace, key))?;
-            self.set_counter(keyspace, key, next);
+            self.set_counter(keyspace, key, counter::record(last.map(|(stamp, _)| stamp), next));
             numbers.push(next.unsigned_abs());
         }
         Ok(numbers)
     }
 
-    fn counter(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<i64>> {
+    /// What a live counter holds, and its stamp, which whatever takes its place keeps.
+    fn counter(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<(Stamp, i64)>> {
         let mut value = None;
         self.look(keyspace, key, &mut |found| {
             if let Some((stamp, bytes, _)) = found
                 && stamp.is_live(|| self.time)
             {
-                value = Some(counter::parse(keyspace, key, stamp, bytes)?);
+                value = Some((stamp, counter::parse(keyspace, key, stamp, bytes)?));
             }
             Ok(())
         })?;
         Ok(value)
     }
 
-    fn set_counter(&mut self, keyspace: Keyspace, key: &Key, value: i64) {
-        let Record { stamp, value } = counter::record(value);
+    fn set_counter(&mut self, keyspace: Keyspace, key: &Key, counter: Record<Payload>) {
+        let Record { stamp, value } = counter;
         let stamp = self.admission().seal(keyspace, key, stamp, &value);
         let change = Change::Put(Record { stamp, value });
         self.own.set(Write { keyspace, key: key.clone(), change });
