@@ -133,10 +133,7 @@ pub(crate) fn keys_that_differ_in_case_are_distinct<S: Subject>(subject: &S) -> 
     for key in keys {
         assert_eq!(db.get(notes(), key)?.as_deref(), Some(key.as_bytes()));
     }
-    assert_eq!(
-        db.snapshot()?.range(notes(), &storage_core::KeyRange::all(), Default::default())?.keys()?.len(),
-        11
-    );
+    assert_eq!(db.snapshot()?.range(notes(), &KeyRange::all(), Default::default())?.keys()?.len(), 11);
     Ok(())
 }
 
