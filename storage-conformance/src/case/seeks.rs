@@ -128,8 +128,9 @@ fn skip<E: Engine>(txn: &mut Transaction<'_, E>, direction: Direction) -> Result
 pub(crate) fn parts_before_and_behind_a_seek_are_read_and_what_it_skips_is_not<S: Subject>(
     subject: &S,
 ) -> Result<()> {
+    let db = open(subject)?;
     let written = |direction, key: &'static str, with_writes| -> Result<u32> {
-        let db = open(subject)?;
+        db.delete_range(notes(), &KeyRange::all())?;
         fill(&db, notes(), &["b", "d", "h", "k"])?;
         let read = |txn: &mut Transaction<'_, _>| {
             if with_writes {
