@@ -21,6 +21,7 @@ pub mod counting;
 pub mod cycles;
 pub mod golden;
 pub mod history;
+pub mod kills;
 pub mod liars;
 pub mod list_append;
 pub mod model;

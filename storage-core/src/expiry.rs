@@ -164,12 +164,12 @@ enum Found {
 
 fn sweep_entry<E: Engine>(txn: &mut Transaction<'_, E>, entry: &[u8]) -> Result<Found> {
     let due = Due::parse(entry)?;
-    if txn.shared().definition(due.keyspace).is_err() {
-        return Ok(Found::NotOpen);
-    }
     let stored = txn.stored(due.keyspace, &due.key)?;
     let ended = stored.is_some_and(|record| record.stamp.expires_at() == Some(due.at));
     if ended {
+        if txn.shared().definition(due.keyspace).is_err() {
+            return Ok(Found::NotOpen);
+        }
         txn.delete(due.keyspace, &due.key)?;
     }
     txn.delete_derived(keyspace(), entry)?;

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::commit::member::{Awaiting, CommitTimeWrites, Member, Sequence};
 use crate::database::Shared;
 use crate::derived::{Changes, Definition, Entries, Fresh, Scope, replace};
-use crate::engine::{Durability, Engine, Snapshot as _};
+use crate::engine::{Cursor as _, Durability, Engine, Snapshot as _};
 use crate::error::{Error, Result};
 use crate::found::{Admission, Found};
 use crate::key::{Key, Number, Slot, Template};
@@ -243,6 +243,11 @@ impl<'db, E: Engine> Transaction<'db, E> {
     /// them along, and has every other committer shut out. It counts for no limit.
     pub(crate) fn empty(&mut self, keyspace: Keyspace) {
         self.overlay.delete_range(keyspace, KeyRange::all());
+    }
+
+    /// Whether the engine holds any record in a keyspace, readable or not. It is not noted as a read.
+    pub(crate) fn is_occupied(&self, keyspace: Keyspace) -> Result<bool> {
+        self.snapshot.range(keyspace, &KeyRange::all(), Direction::Forward)?.advance()
     }
 
     /// The changes that delete the derived entries of every record in a range, expired ones included.

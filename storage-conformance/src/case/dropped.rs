@@ -1,10 +1,10 @@
 //! What was dropped, after the store was closed and opened again.
 
-use storage_core::{Kind, Result, Table};
+use storage_core::{Attributes, Kind, Result, Table};
 
 use super::dropping::{entries, populated, stored};
 use super::people::{People, person};
-use super::{all, fill, letters, notes, open, refused};
+use super::{all, at, fill, letters, notes, open, refused, timed};
 use crate::subject::Subject;
 
 pub(crate) fn dropped_records_do_not_come_back_after_reopening<S: Subject>(subject: &S) -> Result<()> {
@@ -56,4 +56,21 @@ pub(crate) fn drop_of_everything_forgets_tables_that_are_not_open<S: Subject>(su
     let people = People::open(&db)?;
     people.put(&db, 1, &person("rome", "ann", 1))?;
     people.is_consistent(&db)
+}
+
+pub(crate) fn sweep_forgets_the_dropped_records_of_a_table_that_is_not_open<S: Subject>(
+    subject: &S,
+) -> Result<()> {
+    let db = open(subject)?;
+    let people = People::open(&db)?;
+    let mortal = Attributes::new().expires_at(at(10));
+    db.transact(|txn| people.table.put_with(txn, &1, &person("rome", "ann", 30), mortal))?;
+    db.close()?;
+    let (db, clock) = timed(subject)?;
+    db.drop_keyspace(people.table.keyspace())?;
+    clock.set(at(10));
+    let swept = db.sweep(10)?;
+    assert_eq!((swept.records, swept.stale, swept.skipped), (0, 1, 0));
+    assert_eq!(db.sweep(10)?, Default::default(), "nothing is left to look at");
+    Ok(())
 }

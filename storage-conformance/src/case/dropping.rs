@@ -178,6 +178,17 @@ pub(crate) fn drop_is_told_as_one_deleted_range<S: Subject>(subject: &S) -> Resu
     Ok(())
 }
 
+pub(crate) fn drop_of_everything_is_told_where_there_was_something<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    fill(&db, notes(), &["a"])?;
+    fill(&db, letters(), &["a"])?;
+    db.delete(notes(), "a")?;
+    let (of_notes, of_letters) = (db.watch(notes(), KeyRange::all())?, db.watch(letters(), KeyRange::all())?);
+    db.drop_all()?;
+    assert_eq!((events(&of_notes)?.len(), events(&of_letters)?), (0, vec!["delete ..".to_owned()]));
+    Ok(())
+}
+
 pub(crate) fn drop_is_one_commit_and_reads_no_record<S: Subject>(subject: &S) -> Result<()> {
     let db = counted(subject)?;
     let people = People::open(&db)?;
@@ -194,7 +205,7 @@ pub(crate) fn drop_is_one_commit_and_reads_no_record<S: Subject>(subject: &S) ->
     db.drop_all()?;
     let counts = db.engine().counts();
     assert_eq!((counts.commits, counts.writes), (1, 0), "{counts:?}");
-    assert_eq!(counts.entries, 1, "the table in the catalogue");
+    assert_eq!(counts.entries, 2, "the table in the catalogue, and that there are notes");
     Ok(())
 }
 

@@ -211,6 +211,7 @@ macro_rules! with_tables_and_powers {
                 drop_of_everything_leaves_nothing
                 drop_is_a_write_to_everyone_who_read_there
                 drop_is_told_as_one_deleted_range
+                drop_of_everything_is_told_where_there_was_something
                 drop_is_one_commit_and_reads_no_record
                 drop_is_not_limited_by_the_size_of_transactions
                 sweep_after_a_drop_leaves_what_was_put_since
@@ -241,6 +242,7 @@ macro_rules! with_tables_and_powers {
                 dropped_records_do_not_come_back_after_reopening
                 table_that_is_not_open_is_dropped_with_its_entries
                 drop_of_everything_forgets_tables_that_are_not_open
+                sweep_forgets_the_dropped_records_of_a_table_that_is_not_open
             }
             damage needs Damage {
                 damage_to_an_absent_record_is_told
