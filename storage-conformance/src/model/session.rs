@@ -373,6 +373,11 @@ fn write<E: Engine>(
         Write::Delete(place) => txn.delete(keyspaces[place.index()], &place.key.0),
         Write::DeleteRange(span) => txn.delete_range(keyspaces[span.index()], key_range(&span.bounds)?),
         Write::Add { place, delta } => txn.add(keyspaces[place.index()], &place.key.0, *delta),
+        Write::Max { place, value } => txn.max(keyspaces[place.index()], &place.key.0, *value),
+        Write::Touch { place, expires_at } => {
+            let expiry = expires_at.map(Timestamp::from_nanos);
+            txn.touch(keyspaces[place.index()], &place.key.0, expiry).map(drop)
+        }
     }
 }
 

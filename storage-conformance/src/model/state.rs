@@ -32,8 +32,10 @@ pub(super) enum Sort {
 }
 
 impl Entry {
-    pub(super) fn counter(value: i64) -> Self {
-        Entry { value: value.to_le_bytes().to_vec(), beside: Beside::default(), sort: Sort::Counter }
+    /// A counter, with what is kept beside the live one in whose place it stands.
+    pub(super) fn counter(below: Option<&Entry>, value: i64) -> Self {
+        let beside = below.map(|below| below.beside).unwrap_or_default();
+        Entry { value: value.to_le_bytes().to_vec(), beside, sort: Sort::Counter }
     }
 
     pub(super) fn is_live(&self, now: u64) -> bool {
