@@ -6,7 +6,7 @@ use storage_core::Kind;
 
 use super::answer::{Event, Refusal};
 use super::plan::packed;
-use super::state::{Entry, KEYSPACES, Range, Sort, State, check_beside, check_read, check_value};
+use super::state::{Entry, KEYSPACES, Range, Seen, Sort, State, check_beside, check_read, check_value};
 use super::step::{Beside, Bytes, Place, Put, Span, Write};
 
 /// What a transaction will do.
@@ -104,18 +104,25 @@ impl Pending {
 
     /// The records of a range as the transaction sees them, in order. Those that wait for the commit are not
     /// shown.
-    pub(super) fn range(
-        &self,
-        ground: Ground<'_>,
-        keyspace: usize,
-        range: &Range,
-    ) -> Vec<(Vec<u8>, Result<Entry, Refusal>)> {
+    pub(super) fn range(&self, ground: Ground<'_>, keyspace: usize, range: &Range) -> Vec<(Vec<u8>, Seen)> {
         let stored = ground.state.0[keyspace].keys();
         let keys: BTreeSet<_> =
             stored.chain(self.writes[keyspace].keys()).filter(|key| range.contains(key)).collect();
         let waits = |key: &Vec<u8>| matches!(self.writes[keyspace].get(key), Some(Own::Awaits));
-        let seen = |key: &Vec<u8>| Some((key.clone(), self.get(ground, keyspace, key).transpose()?));
+        let seen = |key: &Vec<u8>| Some((key.clone(), self.seen(ground, keyspace, key)?));
         keys.into_iter().filter(|key| !waits(key)).filter_map(seen).collect()
+    }
+
+    fn seen(&self, ground: Ground<'_>, keyspace: usize, key: &[u8]) -> Option<Seen> {
+        if let Some(Own::Count(changes)) = self.writes[keyspace].get(key) {
+            let below = ground.state.live(keyspace, key, ground.now);
+            let beside = below.map(|below| below.beside).unwrap_or_default();
+            return Some(Seen { beside, value: counted(below, changes).map(|entry| entry.value) });
+        }
+        match self.get(ground, keyspace, key) {
+            Ok(entry) => entry.map(|Entry { beside, value, .. }| Seen { beside, value: Ok(value) }),
+            Err(refusal) => Some(Seen { beside: Beside::default(), value: Err(refusal) }),
+        }
     }
 
     /// Adds a write.

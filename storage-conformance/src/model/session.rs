@@ -350,9 +350,15 @@ fn listed<S: engine::Snapshot>(
                 let key = Bytes(entry.key().to_vec());
                 let expires_at = entry.expires_at().map(Timestamp::as_nanos);
                 let user_byte = entry.user_byte();
-                let value =
-                    if values.reads(list.len()) { Some(Bytes(entry.value()?.to_vec())) } else { None };
-                list.push(Ok(Found { key, value, expires_at, user_byte }));
+                let value = match values.reads(list.len()) {
+                    true => entry.value().map(|value| Some(Bytes(value.to_vec()))),
+                    false => Ok(None),
+                };
+                match value {
+                    Ok(value) => list.push(Ok(Found { key, value, expires_at, user_byte })),
+                    Err(error) if error.kind() == Kind::Invalid => list.push(Err(Refusal::of(Kind::Invalid))),
+                    Err(error) => return Err(error),
+                }
             }
             Err(error) if error.kind() == Kind::Invalid => list.push(Err(Refusal::of(Kind::Invalid))),
             Err(error) => return Err(error),
