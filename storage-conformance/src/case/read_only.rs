@@ -88,7 +88,12 @@ pub(crate) fn read_only_database_refuses_every_write<S: Subject>(subject: &S) ->
         refused(Kind::Invalid, db.delete_range(notes(), &KeyRange::all())),
         refused(Kind::Invalid, db.transact(|txn| txn.put(notes(), "c", "new"))),
         refused(Kind::Invalid, db.transact(|txn| txn.add(letters(), "counter", 1))),
+        refused(Kind::Invalid, db.transact(|txn| txn.max(letters(), "counter", 1))),
         refused(Kind::Invalid, db.transact(|txn| txn.next(&sequence))),
+        refused(Kind::Invalid, db.touch(notes(), "a", Some(at(100)))),
+        refused(Kind::Invalid, db.delete_prefix(notes(), "a")),
+        refused(Kind::Invalid, db.drop_keyspace(notes())),
+        refused(Kind::Invalid, db.drop_all()),
         refused(
             Kind::Invalid,
             db.transact_with(Durability::Deferred, |txn| {

@@ -143,8 +143,8 @@ impl Oracle {
     fn meanwhile(&mut self, advance: u64, writes: &[Write]) -> Answer {
         self.set_clock(self.clock.saturating_add(advance));
         let mut pending = Pending::default();
-        let began = self.now;
-        let answers = writes.iter().map(|write| done(pending.write(write, began))).collect();
+        let ground = Ground::at(&self.newest, self.now);
+        let answers = writes.iter().map(|write| done(pending.write(write, ground))).collect();
         if pending.is_empty() {
             return Answer::Committed(answers, Vec::new());
         }
@@ -185,7 +185,7 @@ impl Run {
         let pending = &mut self.pending;
         let outcome = match action {
             Action::Look(what) => return look(what, pending, ground),
-            Action::Write(write) => pending.write(write, ground.began),
+            Action::Write(write) => pending.write(write, ground),
             Action::Draw { place, first } => pending.draw(place, *first),
             Action::PutNumbered { keyspace, name, ticket, value, beside } => {
                 pending.put_numbered(*keyspace, *name, *ticket, value, *beside)

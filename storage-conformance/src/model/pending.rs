@@ -6,7 +6,7 @@ use storage_core::Kind;
 
 use super::answer::{Event, Refusal};
 use super::plan::packed;
-use super::state::{Entry, KEYSPACES, Range, Sort, State, check_beside, check_read, check_value};
+use super::state::{Entry, KEYSPACES, Range, Seen, Sort, State, check_beside, check_read, check_value};
 use super::step::{Beside, Bytes, Place, Put, Span, Write};
 
 /// What a transaction will do.
@@ -23,9 +23,16 @@ pub(super) struct Pending {
 enum Own {
     Put(Entry),
     Delete,
-    Add(i64),
+    Count(Vec<Change>),
     /// Puts a record with a number that the commit draws.
     Awaits,
+}
+
+/// What happens to a counter.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Add(i64),
+    Max(i64),
 }
 
 /// A record with a number that the commit draws.
@@ -89,10 +96,7 @@ impl Pending {
             Some(Own::Delete) => Ok(None),
             Some(Own::Put(entry)) => Ok(Some(entry.clone()).filter(|entry| entry.is_live(ground.began))),
             Some(Own::Awaits) => Err(Refusal::of(Kind::Invalid)),
-            Some(Own::Add(delta)) => {
-                let below = stored().map_or(Ok(0), Entry::count)?;
-                Ok(Some(Entry::counter(sum(below, *delta)?)))
-            }
+            Some(Own::Count(changes)) => counted(stored(), changes).map(Some),
             None if self.is_range_deleted(keyspace, key) => Ok(None),
             None => Ok(stored().cloned()),
         }
@@ -100,27 +104,36 @@ impl Pending {
 
     /// The records of a range as the transaction sees them, in order. Those that wait for the commit are not
     /// shown.
-    pub(super) fn range(
-        &self,
-        ground: Ground<'_>,
-        keyspace: usize,
-        range: &Range,
-    ) -> Vec<(Vec<u8>, Result<Entry, Refusal>)> {
+    pub(super) fn range(&self, ground: Ground<'_>, keyspace: usize, range: &Range) -> Vec<(Vec<u8>, Seen)> {
         let stored = ground.state.0[keyspace].keys();
         let keys: BTreeSet<_> =
             stored.chain(self.writes[keyspace].keys()).filter(|key| range.contains(key)).collect();
         let waits = |key: &Vec<u8>| matches!(self.writes[keyspace].get(key), Some(Own::Awaits));
-        let seen = |key: &Vec<u8>| Some((key.clone(), self.get(ground, keyspace, key).transpose()?));
+        let seen = |key: &Vec<u8>| Some((key.clone(), self.seen(ground, keyspace, key)?));
         keys.into_iter().filter(|key| !waits(key)).filter_map(seen).collect()
     }
 
-    /// Adds a write. `began` is the time of the transaction.
-    pub(super) fn write(&mut self, write: &Write, began: u64) -> Result<(), Refusal> {
+    fn seen(&self, ground: Ground<'_>, keyspace: usize, key: &[u8]) -> Option<Seen> {
+        if let Some(Own::Count(changes)) = self.writes[keyspace].get(key) {
+            let below = ground.state.live(keyspace, key, ground.now);
+            let beside = below.map(|below| below.beside).unwrap_or_default();
+            return Some(Seen { beside, value: counted(below, changes).map(|entry| entry.value) });
+        }
+        match self.get(ground, keyspace, key) {
+            Ok(entry) => entry.map(|Entry { beside, value, .. }| Seen { beside, value: Ok(value) }),
+            Err(refusal) => Some(Seen { beside: Beside::default(), value: Err(refusal) }),
+        }
+    }
+
+    /// Adds a write.
+    pub(super) fn write(&mut self, write: &Write, ground: Ground<'_>) -> Result<(), Refusal> {
         match write {
             Write::Put(put) => self.put(put),
             Write::Delete(place) => self.delete(place),
             Write::DeleteRange(span) => self.delete_range(span),
-            Write::Add { place, delta } => self.add(place, *delta, began),
+            Write::Add { place, delta } => self.change(place, Change::Add(*delta), ground.began),
+            Write::Max { place, value } => self.change(place, Change::Max(*value), ground.began),
+            Write::Touch { place, expires_at } => self.touch(place, *expires_at, ground),
         }
     }
 
@@ -158,21 +171,31 @@ impl Pending {
         Ok(())
     }
 
-    /// An addition to a record of its own is done at once; one to a stored record waits for the commit.
-    fn add(&mut self, place: &Place, delta: i64, began: u64) -> Result<(), Refusal> {
+    /// A change of a record of its own is done at once; one of a stored record waits for the commit.
+    fn change(&mut self, place: &Place, change: Change, began: u64) -> Result<(), Refusal> {
         place.check_written()?;
         let (keyspace, key) = (place.index(), &place.key.0);
         let own = match self.writes[keyspace].get(key) {
-            Some(Own::Add(before)) => Own::Add(sum(*before, delta)?),
-            Some(Own::Put(entry)) if entry.is_live(began) => {
-                Own::Put(Entry::counter(sum(entry.count()?, delta)?))
+            Some(Own::Count(before)) => Own::Count(joined(before, change)?),
+            Some(Own::Put(entry)) => {
+                Own::Put(counted(Some(entry).filter(|own| own.is_live(began)), &[change])?)
             }
-            Some(Own::Put(_) | Own::Delete) => Own::Put(Entry::counter(delta)),
+            Some(Own::Delete) => Own::Put(counted(None, &[change])?),
             Some(Own::Awaits) => return Err(Refusal::of(Kind::Invalid)),
-            None if self.is_range_deleted(keyspace, key) => Own::Put(Entry::counter(delta)),
-            None => Own::Add(delta),
+            None if self.is_range_deleted(keyspace, key) => Own::Put(counted(None, &[change])?),
+            None => Own::Count(vec![change]),
         };
         self.writes[keyspace].insert(key.clone(), own);
+        Ok(())
+    }
+
+    /// Puts the record that is there, as the transaction sees it, with another expiry.
+    fn touch(&mut self, place: &Place, expires_at: Option<u64>, ground: Ground<'_>) -> Result<(), Refusal> {
+        place.check_written()?;
+        check_beside(Beside { expires_at, ..Beside::default() })?;
+        let Some(mut entry) = self.get(ground, place.index(), &place.key.0)? else { return Ok(()) };
+        entry.beside.expires_at = expires_at;
+        self.set(place, Own::Put(entry));
         Ok(())
     }
 
@@ -225,31 +248,31 @@ impl Pending {
             let end = range.end.clone().map(Bytes);
             events[*keyspace].push(Event::DeleteRange(Bytes(range.start.clone()), end));
         }
-        let mut adds = Vec::new();
+        let mut counts = Vec::new();
         for (keyspace, writes) in self.writes.into_iter().enumerate() {
             for (key, own) in writes {
                 match own {
                     Own::Put(entry) => set(&mut state, keyspace, key, Some(entry)),
                     Own::Delete => set(&mut state, keyspace, key, None),
-                    Own::Add(delta) => adds.push((keyspace, key, delta)),
+                    Own::Count(changes) => counts.push((keyspace, key, changes)),
                     Own::Awaits => {}
                 }
             }
         }
         let mut numbers = Vec::new();
         for (place, first) in self.tickets {
-            let last = state.live(place.index(), &place.key.0, now).map(Entry::count).transpose()?;
-            let next = match last {
+            let below = state.live(place.index(), &place.key.0, now);
+            let next = match below.map(Entry::count).transpose()? {
                 None => i64::try_from(first).ok(),
                 Some(last) => last.checked_add(1).filter(|next| *next >= 0),
             };
             let next = next.ok_or_else(|| Refusal::of(Kind::Invalid))?;
-            set(&mut state, place.index(), place.key.0, Some(Entry::counter(next)));
+            let entry = Entry::counter(below, next);
+            set(&mut state, place.index(), place.key.0, Some(entry));
             numbers.push(next.unsigned_abs());
         }
-        for (keyspace, key, delta) in adds {
-            let below = state.live(keyspace, &key, now).map_or(Ok(0), Entry::count)?;
-            let entry = Entry::counter(sum(below, delta)?);
+        for (keyspace, key, changes) in counts {
+            let entry = counted(state.live(keyspace, &key, now), &changes)?;
             set(&mut state, keyspace, key, Some(entry));
         }
         for Awaiting { keyspace, key, value, beside } in self.awaiting {
@@ -290,6 +313,25 @@ impl Pending {
     }
 }
 
-fn sum(value: i64, delta: i64) -> Result<i64, Refusal> {
-    value.checked_add(delta).ok_or_else(|| Refusal::of(Kind::Invalid))
+/// Changes that wait for the commit, and one more. What they add is a number of 64 bits at any time.
+fn joined(changes: &[Change], last: Change) -> Result<Vec<Change>, Refusal> {
+    let changes: Vec<_> = changes.iter().copied().chain([last]).collect();
+    let added = changes.iter().filter_map(|change| match change {
+        Change::Add(delta) => Some(*delta),
+        Change::Max(_) => None,
+    });
+    added.into_iter().try_fold(0_i64, i64::checked_add).ok_or_else(|| Refusal::of(Kind::Invalid))?;
+    Ok(changes)
+}
+
+/// The counter after changes, one by one. Only the last value has to fit into 64 bits.
+fn counted(below: Option<&Entry>, changes: &[Change]) -> Result<Entry, Refusal> {
+    let before = below.map(Entry::count).transpose()?.map(i128::from);
+    let after = changes.iter().fold(before, |held, change| match (*change, held) {
+        (Change::Add(delta), held) => Some(held.unwrap_or(0) + i128::from(delta)),
+        (Change::Max(value), None) => Some(i128::from(value)),
+        (Change::Max(value), Some(held)) => Some(held.max(i128::from(value))),
+    });
+    let after = after.and_then(|after| i64::try_from(after).ok());
+    Ok(Entry::counter(below, after.ok_or_else(|| Refusal::of(Kind::Invalid))?))
 }

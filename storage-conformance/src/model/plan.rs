@@ -111,11 +111,16 @@ fn meanwhile() -> impl Strategy<Value = Action> {
 }
 
 fn write() -> BoxedStrategy<Write> {
+    let touched = prop_oneof![4 => place(), 1 => counter()];
     prop_oneof![
         10 => put().prop_map(Write::Put),
         4 => place().prop_map(Write::Delete),
         3 => span().prop_map(Write::DeleteRange),
         5 => (counter(), delta()).prop_map(|(place, delta)| Write::Add { place, delta }),
+        3 => (counter(), delta()).prop_map(|(place, value)| Write::Max { place, value }),
+        3 => (touched, beside()).prop_map(|(place, beside)| {
+            Write::Touch { place, expires_at: beside.expires_at }
+        }),
     ]
     .boxed()
 }

@@ -350,9 +350,15 @@ fn listed<S: engine::Snapshot>(
                 let key = Bytes(entry.key().to_vec());
                 let expires_at = entry.expires_at().map(Timestamp::as_nanos);
                 let user_byte = entry.user_byte();
-                let value =
-                    if values.reads(list.len()) { Some(Bytes(entry.value()?.to_vec())) } else { None };
-                list.push(Ok(Found { key, value, expires_at, user_byte }));
+                let value = match values.reads(list.len()) {
+                    true => entry.value().map(|value| Some(Bytes(value.to_vec()))),
+                    false => Ok(None),
+                };
+                match value {
+                    Ok(value) => list.push(Ok(Found { key, value, expires_at, user_byte })),
+                    Err(error) if error.kind() == Kind::Invalid => list.push(Err(Refusal::of(Kind::Invalid))),
+                    Err(error) => return Err(error),
+                }
             }
             Err(error) if error.kind() == Kind::Invalid => list.push(Err(Refusal::of(Kind::Invalid))),
             Err(error) => return Err(error),
@@ -373,6 +379,11 @@ fn write<E: Engine>(
         Write::Delete(place) => txn.delete(keyspaces[place.index()], &place.key.0),
         Write::DeleteRange(span) => txn.delete_range(keyspaces[span.index()], key_range(&span.bounds)?),
         Write::Add { place, delta } => txn.add(keyspaces[place.index()], &place.key.0, *delta),
+        Write::Max { place, value } => txn.max(keyspaces[place.index()], &place.key.0, *value),
+        Write::Touch { place, expires_at } => {
+            let expiry = expires_at.map(Timestamp::from_nanos);
+            txn.touch(keyspaces[place.index()], &place.key.0, expiry).map(drop)
+        }
     }
 }
 

@@ -32,8 +32,10 @@ pub(super) enum Sort {
 }
 
 impl Entry {
-    pub(super) fn counter(value: i64) -> Self {
-        Entry { value: value.to_le_bytes().to_vec(), beside: Beside::default(), sort: Sort::Counter }
+    /// A counter, with what is kept beside the live one in whose place it stands.
+    pub(super) fn counter(below: Option<&Entry>, value: i64) -> Self {
+        let beside = below.map(|below| below.beside).unwrap_or_default();
+        Entry { value: value.to_le_bytes().to_vec(), beside, sort: Sort::Counter }
     }
 
     pub(super) fn is_live(&self, now: u64) -> bool {
@@ -155,10 +157,16 @@ fn past_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// What a range shows of a record: a counter that cannot be worked out is refused only where its value is read.
+pub(super) struct Seen {
+    pub(super) beside: Beside,
+    pub(super) value: Result<Vec<u8>, Refusal>,
+}
+
 /// The records of a range as a reader sees them: `seen` are all keys with what is to be seen of each, in
 /// order.
 pub(super) fn listed(
-    seen: Vec<(Vec<u8>, Result<Entry, Refusal>)>,
+    seen: Vec<(Vec<u8>, Seen)>,
     order: Order,
     values: Values,
     take: Option<usize>,
@@ -169,10 +177,9 @@ pub(super) fn listed(
     };
     let taken = ordered.take(take.unwrap_or(usize::MAX)).enumerate();
     taken
-        .map(|(place, (key, entry))| {
-            let entry = entry?;
-            let value = values.reads(place).then_some(Bytes(entry.value));
-            let Beside { expires_at, user_byte } = entry.beside;
+        .map(|(place, (key, seen))| {
+            let value = if values.reads(place) { Some(Bytes(seen.value?)) } else { None };
+            let Beside { expires_at, user_byte } = seen.beside;
             Ok(Found { key: Bytes(key), value, expires_at, user_byte })
         })
         .collect()

@@ -157,6 +157,20 @@ pub enum Write {
         /// What is added.
         delta: i64,
     },
+    /// Raises a counter to a value, if it holds less.
+    Max {
+        /// The counter.
+        place: Place,
+        /// What it holds at least.
+        value: i64,
+    },
+    /// Lets a record expire at another time, or never.
+    Touch {
+        /// The record.
+        place: Place,
+        /// When it expires, in nanoseconds since 1970.
+        expires_at: Option<u64>,
+    },
 }
 
 /// A read.
