@@ -156,9 +156,9 @@ fn run_child(test: &str, path: &Path, deadly: u64) -> io::Result<[u64; WRITERS a
     let mut told = [0; WRITERS as usize];
     let mut all = 0;
     for line in BufReader::new(pipe).lines() {
-        // The test harness writes lines of its own.
+        // The test harness writes too, also in front of the first line.
         let line = line?;
-        let Some(writer) = line.strip_prefix("committed by ") else { continue };
+        let Some((_, writer)) = line.split_once("committed by ") else { continue };
         let writer: usize = writer.parse().map_err(io::Error::other)?;
         told[writer] += 1;
         all += 1;
