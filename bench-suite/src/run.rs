@@ -14,6 +14,7 @@ use crate::failure::{Failure, Outcome, Within};
 use crate::goals::{self, judge};
 use crate::measure::bout::{Pace, measure};
 use crate::measure::machine::{Machine, Noise, load};
+use crate::measure::process::is_gone;
 use crate::measure::statistics::Ratio;
 use crate::report::compare::{self, Comparison};
 use crate::report::json::{Finding, Report, SCHEMA};
@@ -116,7 +117,7 @@ fn measured_report(
 ) -> Outcome<(Report, Vec<Finding>)> {
     let started = rfc3339(SystemTime::now());
     let mut machine = Machine::look(&arguments.out)?;
-    let scratch = Scratch::new(&arguments.out);
+    let scratch = Scratch::new(&arguments.out)?;
     let noise_groups = if pace == Pace::Once { Vec::new() } else { noise_groups() };
     let progress = Progress::new(groups.len() + noise_groups.len());
     for group in &noise_groups {
@@ -184,14 +185,26 @@ fn bench_settings(arguments: &Arguments, pace: Pace) -> Settings {
     BTreeMap::from([("bench".to_owned(), bench)])
 }
 
+/// What the names of those directories begin with, before the number of the process.
+const SCRATCH: &str = "scratch-";
+
 /// The directory of the contestants' files. It goes away with the run, also with one that fails.
 struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    fn new(out: &Path) -> Self {
-        Scratch { path: out.join(format!("scratch-{}", std::process::id())) }
+    /// Removes as well what runs left behind that were killed: gigabytes, where an engine keeps files.
+    fn new(out: &Path) -> Outcome<Self> {
+        for entry in fs::read_dir(out).within(|| out.display().to_string())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|name| name.strip_prefix(SCRATCH)?.parse::<u32>().ok());
+            if owner.is_some_and(is_gone) {
+                fs::remove_dir_all(entry.path()).within(|| entry.path().display().to_string())?;
+            }
+        }
+        Ok(Scratch { path: out.join(format!("{SCRATCH}{}", std::process::id())) })
     }
 }
 
@@ -237,6 +250,19 @@ fn write_report(arguments: &Arguments, report: &Report, findings: &[Finding]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_a_killed_run_left_behind_goes() {
+        let out = tempfile::tempdir().unwrap();
+        // No process has this number: the kernel's largest is 2^22.
+        let (stale, ours) = (format!("{SCRATCH}{}", u32::MAX), format!("{SCRATCH}{}", std::process::id()));
+        for folder in [&stale, &ours] {
+            fs::create_dir(out.path().join(folder)).unwrap();
+        }
+        let scratch = Scratch::new(out.path()).unwrap();
+        assert!(!out.path().join(stale).exists() && scratch.path.ends_with(ours) && scratch.path.exists());
+    }
 
     #[test]
     fn each_noise_row_is_one_contestant_against_itself() {

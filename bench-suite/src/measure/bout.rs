@@ -51,9 +51,9 @@ impl Pace {
         match profile {
             Profile::Smoke => Pace::Once,
             Profile::Quick => Pace::Rounds {
-                rounds: 16,
-                time: Duration::from_millis(180),
-                sampling: Some(Duration::from_millis(50)),
+                rounds: 12,
+                time: Duration::from_millis(100),
+                sampling: Some(Duration::from_millis(30)),
             },
             Profile::Full => Pace::Rounds {
                 rounds: 30,

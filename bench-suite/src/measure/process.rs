@@ -32,6 +32,12 @@ pub fn storage_bytes_written() -> Option<u64> {
     field(&fs::read_to_string("/proc/self/io").ok()?, "write_bytes:")
 }
 
+/// Whether no process has this number. False where the system does not tell.
+#[must_use]
+pub fn is_gone(process: u32) -> bool {
+    Path::new("/proc/self").exists() && !Path::new("/proc").join(process.to_string()).exists()
+}
+
 /// The memory that programs could still have, in bytes.
 #[must_use]
 pub fn available_memory() -> Option<u64> {
