@@ -3,12 +3,15 @@
 //! An example, not a binary: so only it, and not the crate that engines test themselves with, depends on
 //! engines.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
+use storage_conformance::model::one_history;
 use storage_conformance::plain::PlainStore;
 use storage_conformance::{Erased, Subject, list_append, model};
 use storage_mem::MemEngine;
@@ -34,6 +37,9 @@ struct Arguments {
     /// Checks a list-append history that was saved, instead of running any.
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     recheck: Option<PathBuf>,
+    /// Writes the answers that the model gives to the one history that every engine replays, instead of running any.
+    #[arg(long, conflicts_with_all = ["histories", "seed", "engine", "failures", "replay", "recheck"])]
+    write_answers: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,6 +69,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.write_answers {
+        return write_answers();
+    }
     if let Some(path) = &arguments.recheck {
         return recheck(path);
     }
@@ -123,6 +132,17 @@ fn recheck(path: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     Err(anomalies.iter().map(|anomaly| format!("{anomaly}\n")).collect::<String>().into())
+}
+
+fn write_answers() -> Result<(), Box<dyn Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(one_history::FILE);
+    let answers = one_history::answers()?;
+    let steps = answers.lines().filter(|line| !line.starts_with('#')).count();
+    let before = one_history::answers_on_file().lines().collect::<BTreeSet<_>>();
+    let changed = answers.lines().filter(|line| !before.contains(line)).count();
+    fs::write(&path, &answers).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    println!("{}: {steps} steps, {changed} lines are new", path.display());
+    Ok(())
 }
 
 fn seed_of_the_clock() -> u64 {

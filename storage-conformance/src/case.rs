@@ -18,6 +18,7 @@ pub(crate) mod endings;
 pub(crate) mod expiry;
 pub(crate) mod faults;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod indexes;
 pub(crate) mod isolation;
 pub(crate) mod keyspaces;

@@ -19,6 +19,7 @@ pub mod async_suite;
 mod case;
 pub mod counting;
 pub mod cycles;
+mod deferred;
 pub mod golden;
 pub mod history;
 pub mod kills;
@@ -32,5 +33,6 @@ pub mod suite;
 mod task_case;
 pub mod task_suite;
 
+pub use deferred::{Deferred, Deferring};
 pub use subject::{DamageRecord, Damageable, Erased, Power, Subject};
 pub use suite::{Case, cases};

@@ -6,6 +6,8 @@
 //! [`answer`].
 
 pub mod answer;
+mod long;
+pub mod one_history;
 mod oracle;
 mod pending;
 mod plan;
@@ -13,6 +15,7 @@ mod rows;
 mod session;
 mod state;
 pub mod step;
+mod text;
 
 use std::fmt;
 use std::fs;
@@ -20,12 +23,13 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use storage_core::{Engine, Keyspace, ManualClock, Timestamp};
+use storage_core::{Keyspace, ManualClock, Timestamp};
 
 use crate::subject::Subject;
 use answer::Event;
 use oracle::Oracle;
-use session::{Session, keyspaces};
+use session::{Answered, Session, keyspaces};
+use state::KEYSPACES;
 use step::Step;
 
 /// How often a failing history is tried with something taken out or made smaller.
@@ -70,33 +74,59 @@ pub fn replay<S: Subject>(subject: &S, path: &Path) -> io::Result<Result<(), Div
 ///
 /// Where the database or its engine does.
 pub fn check<S: Subject>(subject: &S, steps: &[Step]) -> Result<(), Divergence> {
+    let names = Position { step: 0, steps }.unrefused(names())?;
+    let mut oracle = None;
+    run(subject, steps, |at, answered, told| {
+        let oracle = oracle.get_or_insert_with(|| Oracle::new(names, answered.reopens));
+        let step = &at.steps[at.step];
+        at.same(&oracle.step(step, answered.began), &answered.answer)?;
+        at.same(&events_of(oracle, step), &told)
+    })
+}
+
+/// Runs steps on a subject and hands every answer, with what watches were told, to a judge.
+fn run<S: Subject>(
+    subject: &S,
+    steps: &[Step],
+    mut judge: impl FnMut(&Position<'_>, &Answered, Told) -> Result<(), Divergence>,
+) -> Result<(), Divergence> {
     let mut at = Position { step: 0, steps };
     let clock = ManualClock::at(Timestamp::from_nanos(plan::CLOCK_START));
-    let engine = at.unrefused(subject.open())?;
-    let reopens = engine.capabilities().reopens();
-    let mut session = at.unrefused(Session::open(engine, &clock))?;
-    let mut oracle = Oracle::new(at.unrefused(keyspaces())?.map(Keyspace::name), reopens);
+    let open = || Session::open(subject.open()?, &clock);
+    let mut session = at.unrefused(open())?;
     for (index, step) in steps.iter().enumerate() {
         at.step = index;
-        if *step == Step::Reopen && reopens {
+        if *step == Step::Reopen && session.reopens() {
             let cursors = at.unrefused(session.close())?;
-            let engine = at.unrefused(subject.open())?;
-            session = at.unrefused(Session::open(engine, &clock))?;
+            session = at.unrefused(open())?;
             session.go_on(cursors);
         }
         let answered = at.unrefused(session.step(step))?;
-        at.same(&oracle.step(step, answered.began), &answered.answer)?;
-        let (mut expected, mut told) = (oracle.events(), at.unrefused(session.events())?);
-        if matches!(step, Step::Sweep { .. }) {
-            // A sweep commits in parts, whose sizes are its own affair.
-            [&mut expected, &mut told]
-                .into_iter()
-                .flatten()
-                .for_each(|events: &mut Vec<Event>| events.sort());
-        }
-        at.same(&expected, &told)?;
+        let told = at.unrefused(session.events())?;
+        judge(&at, &answered, in_order(step, told))?;
     }
     Ok(())
+}
+
+/// What the watches on each keyspace were told at a step.
+type Told = [Vec<Event>; KEYSPACES];
+
+/// What the model says that watches are told at a step.
+fn events_of(oracle: &mut Oracle, step: &Step) -> Told {
+    in_order(step, oracle.events())
+}
+
+/// Events in an order that can be compared: a sweep commits in parts, whose sizes are its own affair.
+fn in_order(step: &Step, mut told: Told) -> Told {
+    if matches!(step, Step::Sweep { .. }) {
+        told.iter_mut().for_each(|events| events.sort());
+    }
+    told
+}
+
+/// The names of the keyspaces.
+fn names() -> storage_core::Result<[&'static str; KEYSPACES]> {
+    Ok(keyspaces()?.map(Keyspace::name))
 }
 
 /// A history that went another way than the model.

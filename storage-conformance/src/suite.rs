@@ -8,6 +8,11 @@ use storage_core::Result;
 use crate::case;
 use crate::subject::{Power, Subject};
 
+/// The cases of which one half waits for the crash harness, a line each: `name: what is still to be shown`.
+///
+/// Lines that begin with `#` say what the list is.
+pub const WAITING: &str = include_str!("suite/waiting.txt");
+
 /// Makes one `#[test]` of every case for an engine, on its own type (`typed`) and on `AnyEngine` (`erased`).
 ///
 /// The expression makes a fresh [`Subject`] and is evaluated for every case. What the engine cannot have is named
@@ -176,4 +181,26 @@ pub(crate) fn cover_all<S: Subject>(cases: &[Case<S>], subject: &S, lacks: &[Pow
 
 fn has<S: Subject>(subject: &S, power: Power) -> bool {
     power.is_had_by(subject).expect("a fresh subject opens")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plain::{PlainEngine, PlainStore};
+    use crate::task_suite;
+
+    #[test]
+    fn cases_that_wait_for_the_crash_harness_are_in_the_lists() {
+        fn names<S: Subject>(_: S) -> Vec<&'static str> {
+            cases::<S>().iter().chain(&task_suite::cases::<S>()).map(Case::name).collect()
+        }
+        let names = names(|| -> Result<PlainEngine> { Ok(PlainStore::default().open()) });
+        let mut waiting = WAITING.lines().filter(|line| !line.starts_with('#'));
+        assert!(waiting.clone().count() > 0);
+        let unknown = waiting.find(|line| match line.split_once(": ") {
+            Some((name, rest)) => rest.is_empty() || !names.contains(&name),
+            None => true,
+        });
+        assert_eq!(unknown, None, "a case of the lists, and what is still to be shown");
+    }
 }

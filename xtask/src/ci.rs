@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 
 use crate::cargo;
 use crate::failure::Failure;
-use crate::{bench, test, tidy};
+use crate::{bench, new_engine, test, tidy};
 
 struct Step {
     name: &'static str,
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "fmt", run: || cargo::run(cargo::cargo(&cargo::root(), &["fmt", "--all", "--check"])) },
     Step { name: "clippy", run: clippy },
     Step { name: "doc", run: doc },
     Step { name: "tidy", run: || tidy::run(&cargo::root()) },
     Step { name: "test", run: || test::run(None) },
+    Step { name: "new-engine", run: new_engine::try_out },
     Step { name: "bench --smoke", run: || bench::run(&["--smoke".into()]) },
 ];
 

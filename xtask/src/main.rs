@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `ci`, `tidy`.
+//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `new-engine`, `ci`, `tidy`.
 //!
 //! Depends on no crate of the workspace and starts the others through cargo, so that a command is ready in
 //! seconds and still runs while they do not compile.
@@ -8,6 +8,7 @@ mod cargo;
 mod ci;
 mod conformance;
 mod failure;
+mod new_engine;
 mod test;
 mod tidy;
 
@@ -31,6 +32,15 @@ enum Command {
     /// Runs random histories against the model; all arguments (--histories N, --seed S) go to the harness
     #[command(disable_help_flag = true)]
     Conformance(Passed),
+    /// Writes the crate of a new engine: one that reads empty and refuses to store
+    NewEngine {
+        /// Its name, such as `notes`: the crate is `storage-notes`
+        #[arg(required_unless_present = "trial")]
+        name: Option<String>,
+        /// Tries the templates in a copy of the workspace instead, as `ci` does
+        #[arg(long, conflicts_with = "name")]
+        trial: bool,
+    },
     /// Runs everything that a change must pass, and stops at the first failure
     Ci,
     /// Checks what a program can check of the structure and the style
@@ -49,6 +59,8 @@ fn main() -> ExitCode {
         Command::Bench(passed) => bench::run(&passed.arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Conformance(passed) => conformance::run(&passed.arguments),
+        Command::NewEngine { name: Some(name), .. } => new_engine::run(&cargo::root(), &name),
+        Command::NewEngine { name: None, .. } => new_engine::try_out(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(&cargo::root()),
     };
@@ -71,6 +83,15 @@ mod tests {
             };
             assert_eq!(passed.arguments.join(" ".as_ref()), OsString::from(line));
         }
+    }
+
+    #[test]
+    fn new_engine_takes_a_name_or_tries_the_templates() {
+        let parsed =
+            |words: &[&str]| Command::try_parse_from([&["cargo xtask", "new-engine"], words].concat());
+        assert!(matches!(parsed(&["notes"]), Ok(Command::NewEngine { name: Some(_), trial: false })));
+        assert!(matches!(parsed(&["--trial"]), Ok(Command::NewEngine { name: None, trial: true })));
+        assert!(parsed(&[]).is_err() && parsed(&["notes", "--trial"]).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod arrows;
 mod decisions;
 mod dependencies;
 #[cfg(test)]
-mod fixture;
+pub mod fixture;
 mod floors;
 mod foreign;
 mod names;

@@ -90,6 +90,16 @@ impl Oracle {
         std::mem::take(&mut self.events)
     }
 
+    /// What the clock shows.
+    pub(super) fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// By how much the clock is behind the time.
+    pub(super) fn lag(&self) -> u64 {
+        self.now - self.clock
+    }
+
     fn set_clock(&mut self, clock: u64) -> Answer {
         self.clock = clock;
         self.now = self.now.max(clock);

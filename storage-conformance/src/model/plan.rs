@@ -20,7 +20,7 @@ pub(super) const VALUE_LEN_MAX: usize = 100;
 pub(super) const CLOCK_START: u64 = 1_000;
 
 /// Expiries and the clock go by steps, mostly, so that time often stands exactly at an expiry.
-const CLOCK_STEP: u64 = 10;
+pub(super) const CLOCK_STEP: u64 = 10;
 
 /// How many steps after the beginning records expire at the latest: as far as the clocks of most histories
 /// come.
@@ -36,7 +36,7 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..=STEPS_MAX)
 }
 
-fn step() -> BoxedStrategy<Step> {
+pub(super) fn step() -> BoxedStrategy<Step> {
     let transact = (vec(action(), 0..=ACTIONS_MAX), end(), level());
     let overtaken = (overtaken(), level()).prop_map(|(body, durability)| {
         let end = End::Commit;

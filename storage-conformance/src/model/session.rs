@@ -37,6 +37,8 @@ pub(super) struct Answered {
     pub(super) answer: Answer,
     /// When the last run of its transaction's body began.
     pub(super) began: Option<u64>,
+    /// Whether what the database holds outlives it.
+    pub(super) reopens: bool,
 }
 
 pub(super) fn keyspaces() -> Result<[Keyspace; KEYSPACES]> {
@@ -105,7 +107,7 @@ impl<E: Engine> Session<E> {
                 self.time()
             }
         };
-        Ok(Answered { answer, began })
+        Ok(Answered { answer, began, reopens: self.reopens() })
     }
 
     /// What the watches were told since they were asked last.
@@ -125,6 +127,11 @@ impl<E: Engine> Session<E> {
             }
         }
         Ok(events)
+    }
+
+    /// Whether what it holds outlives it.
+    pub(super) fn reopens(&self) -> bool {
+        self.database.capabilities().reopens()
     }
 
     pub(super) fn time(&self) -> Answer {

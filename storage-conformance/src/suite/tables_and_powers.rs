@@ -217,6 +217,9 @@ macro_rules! with_tables_and_powers {
                 sweep_after_a_drop_leaves_what_was_put_since
                 drop_is_refused_where_a_write_is
             }
+            history {
+                one_history_is_answered_as_on_file
+            }
             reopen needs Reopen {
                 records_survive_reopening
                 deletes_survive_reopening

@@ -57,6 +57,9 @@ const PLACES: [Place; 11] = [
     Place { name: "xtask", below: Below::Only(&[]), in_tests: &[] },
 ];
 
+/// The place of a crate whose manifest says `place = "engine"`, as those of `cargo xtask new-engine` do.
+const ENGINE: Place = Place { name: "engine", below: Below::Only(CORE), in_tests: CONFORMANCE };
+
 /// Depends on everything; nobody depends on it.
 const TOP: &str = "bench-suite";
 
@@ -80,7 +83,9 @@ pub fn check(root: &Path) -> Result<Vec<Finding>, Failure> {
 fn check_package(root: &Path, package: &Value, ours: &BTreeSet<&str>) -> Result<Vec<Finding>, Failure> {
     let name = text(package, "name");
     let manifest = Manifest::read(root, Path::new(text(package, "manifest_path")))?;
-    let Some(place) = PLACES.iter().find(|place| place.name == name) else {
+    let stated = package["metadata"]["storage"]["place"].as_str();
+    let engine = stated.filter(|place| *place == "engine").map(|_| &ENGINE);
+    let Some(place) = PLACES.iter().find(|place| place.name == name).or(engine) else {
         let message =
             format!("{name} has no place among the crates yet: give it one in xtask/src/tidy/arrows.rs");
         return Ok(vec![manifest.finding("name", message)]);
@@ -225,6 +230,20 @@ mod tests {
         assert_eq!(
             findings(&fixture),
             ["storage-mem/Cargo.toml:7: storage-mem must not depend on storage-conformance"]
+        );
+    }
+
+    #[test]
+    fn crate_that_says_it_is_an_engine_is_judged_as_one() {
+        let fixture = Fixture::workspace();
+        fixture.members(&["storage-core", "storage-mem", "storage-new"]);
+        let engine = "[package.metadata.storage]\nplace = \"engine\"\n\n[dependencies]\n";
+        fixture.package("storage-new", &format!("{engine}{}", dependency("storage-core")));
+        assert_eq!(findings(&fixture), [""; 0]);
+        fixture.package("storage-new", &format!("{engine}{}", dependency("storage-mem")));
+        assert_eq!(
+            findings(&fixture),
+            ["storage-new/Cargo.toml:10: storage-new must not depend on storage-mem"]
         );
     }
 
