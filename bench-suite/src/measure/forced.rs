@@ -2,7 +2,7 @@
 //!
 //! The program defines `fsync` and `fdatasync` itself, in front of the C library's, counts, and asks the
 //! kernel. So every library that is linked into it is counted, ours and bare alike, background threads
-//! included. Where that is not in effect ([`counts`] finds out), nothing is counted.
+//! included. Where that is not in effect ([`probe`] finds out), nothing is counted.
 
 #![allow(unsafe_code)]
 
