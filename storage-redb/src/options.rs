@@ -117,7 +117,7 @@ impl RedbOptions {
     /// `Busy` if it is open elsewhere; `Invalid` if it is missing and may not be created, is no file, belongs to
     /// another program, or has a newer format; `Corrupt` if it is damaged.
     pub fn open(self) -> Result<RedbEngine> {
-        RedbEngine::with_settings(self.0)
+        RedbEngine::with_settings(&self.0)
     }
 }
 
