@@ -512,6 +512,11 @@ impl<E: Engine> Shared<E> {
         }
     }
 
+    /// The version from which on the indexes of a table are complete.
+    pub(crate) fn built(&self, keyspace: Keyspace) -> u64 {
+        self.definitions.get(keyspace).map_or(0, |definition| definition.built)
+    }
+
     /// Keeps the definition of a table. The caller holds the exclusive lane and has checked it.
     pub(crate) fn define(&self, keyspace: Keyspace, definition: Definition) {
         // Opening it again changes nothing for anyone.
