@@ -7,6 +7,7 @@ pub(crate) mod calls;
 pub(crate) mod checksums;
 pub(crate) mod conflicts;
 pub(crate) mod contract;
+pub(crate) mod copying;
 pub(crate) mod costs;
 pub(crate) mod damage;
 pub(crate) mod definitions;

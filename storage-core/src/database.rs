@@ -12,6 +12,7 @@ use crate::capabilities::{Access, Capabilities};
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::commit::Pipeline;
 use crate::commit::member::Member;
+use crate::copy;
 use crate::counter;
 use crate::derived::Definition;
 use crate::engine::{Durability, Engine, Intent};
@@ -90,6 +91,7 @@ impl<E: Engine> Database<E> {
     /// A database on `engine`.
     pub fn with_options(engine: E, options: Options) -> Result<Self> {
         let capabilities = engine.capabilities();
+        copy::check_finished(&engine)?;
         let writable = capabilities.access == Access::ReadWrite;
         let sync_within = Some(options.sync_within).filter(|_| writable && capabilities.needs_sync());
         let sweep_every = options.sweep_every.filter(|_| writable);

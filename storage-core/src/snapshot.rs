@@ -103,6 +103,11 @@ impl<E: Engine> Snapshot<E> {
         Range::over(&self.engine, keyspace, range, direction, self.shared.sight(Liveness::At(self.now)))
     }
 
+    /// The engine's snapshot.
+    pub(crate) fn pinned(&self) -> &E::Snapshot {
+        &self.engine
+    }
+
     pub(crate) fn shared(&self) -> &Shared<E> {
         &self.shared
     }

@@ -250,6 +250,14 @@ macro_rules! with_tables_and_powers {
                 unreadable_records_get_no_entries_and_are_listed
                 older_schemas_are_indexed_as_what_they_become
             }
+            copying {
+                copy_in_another_engine_reads_alike
+                copy_of_another_engine_reads_alike
+                copy_shows_one_moment
+                copy_into_a_store_that_holds_something_is_refused
+                copy_that_ended_early_is_no_database
+                copy_that_does_not_read_back_the_same_is_corrupt
+            }
             schemas {
                 older_records_are_read_as_what_they_become
                 record_that_is_put_again_has_the_newest_schema
@@ -275,6 +283,7 @@ macro_rules! with_tables_and_powers {
                 sweep_passes_damaged_records
             }
             checksums needs Checksums {
+                damaged_record_is_not_copied
                 every_flipped_bit_is_found
                 every_kind_of_read_is_verified
                 other_records_stay_readable_beside_a_flipped_bit
