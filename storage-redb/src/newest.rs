@@ -86,7 +86,8 @@ pub(crate) struct Manner {
 pub(crate) struct Newest {
     file: RwLock<Held>,
     view: RwLock<Option<Arc<View>>>,
-    /// Whether commits may be lost in a crash. Written only inside write transactions, of which there is one at a time.
+    /// Whether commits may be lost in a crash. It is cleared only inside write transactions, of which there is one at a
+    /// time, and set again if those fail: what they were to make durable is not.
     unsynced: AtomicBool,
 }
 
@@ -152,18 +153,21 @@ impl Newest {
             self.forget();
             done.map_err(error::commit)
         });
-        done.map_err(|error| match writing && error.kind() == Kind::Corrupt {
-            true => error::commit_given_up(error),
-            false => error,
+        done.inspect_err(|_| self.unsynced.store(true, Ordering::SeqCst)).map_err(|error| {
+            match writing && error.kind() == Kind::Corrupt {
+                true => error::commit_given_up(error),
+                false => error,
+            }
         })
     }
 
     /// Makes every commit durable, with a commit that changes nothing. On a file that is open read-only all are.
     pub(crate) fn sync(&self) -> Result<()> {
-        error::guarded("sync", || match self.file.read().open()? {
+        let synced = error::guarded("sync", || match self.file.read().open()? {
             File::Writable(database) => self.sync_file(database),
             File::ReadOnly(_) => Ok(()),
-        })
+        });
+        synced.inspect_err(|_| self.unsynced.store(true, Ordering::SeqCst))
     }
 
     fn sync_file(&self, database: &Database) -> Result<()> {

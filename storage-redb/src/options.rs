@@ -68,7 +68,7 @@ const CACHE_BYTES: usize = 1 << 30;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct RedbOptions(Settings);
+pub struct RedbOptions(pub(crate) Settings);
 
 impl RedbOptions {
     /// The file at `path`: read and written, created if it is missing, quick repair at `sync`, a cache of 1 GiB.
