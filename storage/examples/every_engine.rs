@@ -59,7 +59,10 @@ fn main() -> Outcome<()> {
     let directory = tempfile::tempdir()?;
     let mut urls: Vec<String> = env::args().skip(1).collect();
     if urls.is_empty() {
-        urls = vec!["mem:".into(), format!("redb:{}", directory.path().join("library.redb").display())];
+        let file = |name: &str| directory.path().join(name).display().to_string();
+        let (redb, sqlite) =
+            (format!("redb:{}", file("library.redb")), format!("sqlite:{}", file("library.db")));
+        urls = vec!["mem:".into(), redb, sqlite, "sqlite::memory:".into()];
     }
     let mut first = None;
     for url in &urls {

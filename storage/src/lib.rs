@@ -23,6 +23,8 @@
 //! | URL | feature | options |
 //! |---|---|---|
 //! | `mem:` | `mem` | |
+//! | `sqlite:app.db` | `sqlite` | `profile` (`balanced`, `small`, `large-memory`), `cache_bytes`, `mmap_bytes`, `page_bytes`, `busy_timeout` (milliseconds), `autocheckpoint_pages` (numbers), `temp_store` (`memory`, `file`), `at_close` (`nothing`, `optimize`), `must_exist`, `read_only` (`true`, `false`) |
+//! | `sqlite::memory:` | `sqlite` | the same but the last two |
 //! | `redb:app.redb` | `redb` | `cache_bytes` (a number), `quick_repair` (`at-sync`, `every-commit`), `must_exist`, `read_only` (`true`, `false`) |
 //!
 //! A path is taken as it stands, relative to the working directory unless it begins with `/`; only `?` and `%` have to
@@ -43,6 +45,8 @@ pub mod engines {
     pub use storage_mem;
     #[cfg(feature = "redb")]
     pub use storage_redb;
+    #[cfg(feature = "sqlite")]
+    pub use storage_sqlite;
 }
 
 #[cfg(feature = "stores")]

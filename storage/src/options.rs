@@ -1,6 +1,9 @@
 //! The options of a URL, and what they are to each engine.
 
-#![cfg_attr(not(feature = "redb"), allow(dead_code, reason = "engines that have options need it"))]
+#![cfg_attr(
+    not(all(feature = "redb", feature = "sqlite")),
+    allow(dead_code, reason = "engines that have options need it")
+)]
 
 use storage_core::Result;
 
@@ -88,6 +91,67 @@ impl<'a> Options<'a> {
             options = options.read_only();
         }
         self.finish("redb", &["cache_bytes", "quick_repair", "must_exist", "read_only"])?;
+        options.open()
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn sqlite(mut self, path: std::path::PathBuf) -> Result<storage_sqlite::SqliteEngine> {
+        use storage_sqlite::{AtClose, Profile, SqliteOptions, TempStore};
+        let in_memory = path.as_os_str() == ":memory:";
+        let mut options = if in_memory { SqliteOptions::memory() } else { SqliteOptions::at(path) };
+        let profiles = [
+            ("balanced", Profile::Balanced),
+            ("small", Profile::Small),
+            ("large-memory", Profile::LargeMemory),
+        ];
+        // First, so that what is given beside it counts.
+        if let Some(profile) = self.word("profile", &profiles)? {
+            options = options.profile(profile);
+        }
+        if let Some(bytes) = self.number("cache_bytes")? {
+            options = options.cache_bytes(bytes);
+        }
+        if let Some(bytes) = self.number("mmap_bytes")? {
+            options = options.mmap_bytes(bytes);
+        }
+        if let Some(bytes) = self.number("page_bytes")? {
+            options = options.page_bytes(bytes);
+        }
+        if let Some(milliseconds) = self.number("busy_timeout")? {
+            options = options.busy_timeout(std::time::Duration::from_millis(milliseconds));
+        }
+        if let Some(pages) = self.number("autocheckpoint_pages")? {
+            options = options.autocheckpoint_pages(pages);
+        }
+        if let Some(place) =
+            self.word("temp_store", &[("memory", TempStore::Memory), ("file", TempStore::File)])?
+        {
+            options = options.temp_store(place);
+        }
+        if let Some(what) =
+            self.word("at_close", &[("nothing", AtClose::Nothing), ("optimize", AtClose::Optimize)])?
+        {
+            options = options.at_close(what);
+        }
+        if !in_memory && self.is_set("must_exist")? {
+            options = options.must_exist();
+        }
+        if !in_memory && self.is_set("read_only")? {
+            options = options.read_only();
+        }
+        let known = [
+            "profile",
+            "cache_bytes",
+            "mmap_bytes",
+            "page_bytes",
+            "busy_timeout",
+            "autocheckpoint_pages",
+            "temp_store",
+            "at_close",
+            "must_exist",
+            "read_only",
+        ];
+        self.finish("sqlite", if in_memory { &known[..8] } else { &known })?;
         options.open()
     }
 }

@@ -8,7 +8,10 @@ use storage_core::{AnyEngine, Error, Kind, Result};
 use crate::options::Options;
 
 /// A URL in its parts. Nothing is opened yet.
-#[cfg_attr(not(any(feature = "mem", feature = "redb")), allow(dead_code, reason = "engines read it"))]
+#[cfg_attr(
+    not(any(feature = "mem", feature = "redb", feature = "sqlite")),
+    allow(dead_code, reason = "engines read it")
+)]
 #[derive(Debug)]
 pub(crate) struct Url<'a> {
     scheme: Scheme,
@@ -23,10 +26,12 @@ enum Scheme {
     Mem,
     #[cfg(feature = "redb")]
     Redb,
+    #[cfg(feature = "sqlite")]
+    Sqlite,
 }
 
 /// Every engine that the layer has, and the one that was compiled in.
-const SCHEMES: [(&str, Option<Scheme>); 2] = [
+const SCHEMES: [(&str, Option<Scheme>); 3] = [
     (
         "mem",
         #[cfg(feature = "mem")]
@@ -39,6 +44,13 @@ const SCHEMES: [(&str, Option<Scheme>); 2] = [
         #[cfg(feature = "redb")]
         Some(Scheme::Redb),
         #[cfg(not(feature = "redb"))]
+        None,
+    ),
+    (
+        "sqlite",
+        #[cfg(feature = "sqlite")]
+        Some(Scheme::Sqlite),
+        #[cfg(not(feature = "sqlite"))]
         None,
     ),
 ];
@@ -77,6 +89,8 @@ impl<'a> Url<'a> {
             }
             #[cfg(feature = "redb")]
             Scheme::Redb => self.options.redb(self.path).map(AnyEngine::new),
+            #[cfg(feature = "sqlite")]
+            Scheme::Sqlite => self.options.sqlite(self.path).map(AnyEngine::new),
         }
     }
 
@@ -87,12 +101,20 @@ impl<'a> Url<'a> {
                 Err(invalid(format!("the memory engine has no path, and {} is one", self.path.display())))
             }
             #[cfg(feature = "redb")]
-            Scheme::Redb if self.path.as_os_str().is_empty() => {
-                Err(invalid("the URL names no file: `redb:` is followed by its path".into()))
-            }
+            Scheme::Redb if self.path.as_os_str().is_empty() => Err(no_file("redb")),
+            #[cfg(feature = "sqlite")]
+            Scheme::Sqlite if self.path.as_os_str().is_empty() => Err(no_file("sqlite")),
             _ => Ok(()),
         }
     }
+}
+
+#[cfg_attr(
+    not(any(feature = "redb", feature = "sqlite")),
+    allow(dead_code, reason = "engines with files need it")
+)]
+fn no_file(engine: &str) -> Error {
+    invalid(format!("the URL names no file: `{engine}:` is followed by its path"))
 }
 
 /// The path of a URL, with its escapes resolved.

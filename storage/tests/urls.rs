@@ -1,12 +1,14 @@
 //! URLs: what they open, and what they are refused with.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-#![cfg(all(feature = "mem", feature = "redb"))]
+#![cfg(all(feature = "mem", feature = "redb", feature = "sqlite"))]
 
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use storage::engines::storage_redb::{QuickRepair, RedbEngine};
+use storage::engines::storage_sqlite::{SqliteEngine, TempStore};
 use storage::{Access, Error, Keyspace, Kind};
 
 fn notes() -> Keyspace {
@@ -58,6 +60,26 @@ fn options_reach_the_engine() {
 }
 
 #[test]
+fn sqlite_is_opened_in_a_file_and_in_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let url =
+        format!("sqlite:{}?cache_bytes=1048576&profile=small&busy_timeout=7&page_bytes=4096", path.display());
+    let engine = storage::engine(&url).unwrap();
+    let settings = engine.downcast_ref::<SqliteEngine>().unwrap().settings().clone();
+    assert_eq!(
+        (settings.cache_bytes, settings.page_bytes),
+        (1 << 20, 4096),
+        "what is given beside a profile counts"
+    );
+    assert_eq!((settings.temp_store, settings.busy_timeout), (TempStore::File, Duration::from_millis(7)));
+    assert!(path.exists());
+    let db = storage::open("sqlite::memory:").unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
 fn what_cannot_be_understood_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.redb");
@@ -71,6 +93,9 @@ fn what_cannot_be_understood_is_named() {
         ("mem:?cache_bytes=1", "no options"),
         ("redb:", "names no file"),
         ("redb:?read_only=true", "names no file"),
+        ("sqlite:", "names no file"),
+        ("sqlite::memory:?read_only=true", "no option \"read_only\""),
+        ("sqlite::memory:?temp_store=disk", "memory, file"),
         ("redb://host/a.redb", "names a server"),
         ("redb:a%2", "hexadecimal"),
         ("redb:a%zz", "hexadecimal"),
@@ -116,7 +141,7 @@ fn copy_creates_nothing_for_a_url_that_is_refused() {
 
 proptest! {
     #[test]
-    fn any_text_is_refused_in_words(text in "(mem|redb|x)?:?[ -~é%?&=]{0,30}") {
+    fn any_text_is_refused_in_words(text in "(mem|redb|sqlite|x)?:?[ -~é%?&=]{0,30}") {
         // A path that could be created is looked for only.
         let url = match text.split_once('?') {
             Some((path, _)) => format!("{path}?must_exist=true"),
