@@ -4,8 +4,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// The libraries whose versions stand on the machine card.
-const LIBRARIES: [&str; 6] =
-    ["dashmap", "parking_lot", "redb", "storage-core", "storage-mem", "storage-redb"];
+const LIBRARIES: [&str; 8] = [
+    "dashmap",
+    "parking_lot",
+    "redb",
+    "rusqlite",
+    "storage-core",
+    "storage-mem",
+    "storage-redb",
+    "storage-sqlite",
+];
 
 fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

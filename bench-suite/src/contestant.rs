@@ -9,6 +9,7 @@ pub mod bare_dashmap;
 pub mod bare_dashmap_tasks;
 pub mod bare_redb;
 pub mod bare_redb_tasks;
+pub mod bare_rusqlite;
 pub mod catalogue;
 pub mod engine;
 pub mod engine_tasks;
@@ -16,6 +17,7 @@ pub mod manner;
 pub mod port_tasks_memory;
 pub mod redb;
 pub mod runner;
+pub mod sqlite;
 
 use crate::failure::{Failure, Outcome};
 use crate::workload::keys::KEY_LEN;
@@ -23,8 +25,9 @@ use crate::workload::kill::{Orders, fill_until_killed};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
 use crate::workload::{Class, Place, Profile, Setting};
 use bare_redb::BareRedb;
+use bare_rusqlite::BareRusqlite;
 pub use catalogue::{Catalogue, Entrant, Group};
-use manner::{Deferred, Durable, Manner, QuickRepair};
+use manner::{Deferred, DeferredPastTheProcess, Durable, Manner, QuickRepair};
 pub use runner::Contestant;
 
 /// The name of a contestant.
@@ -256,6 +259,7 @@ pub fn roster(profile: Profile) -> Catalogue {
     let mut catalogue = Catalogue::new(profile);
     in_memory(&mut catalogue);
     on_redb(&mut catalogue);
+    on_sqlite(&mut catalogue);
     catalogue.sorted()
 }
 
@@ -312,6 +316,28 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.transfers::<BareRedb<Deferred>>();
     catalogue.tasks::<bare_redb_tasks::BareRedbTasks<Durable>>();
     catalogue.task_writes::<bare_redb_tasks::BareRedbTasks<Deferred>>();
+}
+
+/// The same for SQLite; in memory it stands beside the other engines in memory.
+fn on_sqlite(catalogue: &mut Catalogue) {
+    type Ours<M> = engine::Layer<sqlite::Sqlite<M>>;
+    catalogue.points::<Ours<Durable>>();
+    catalogue.ranges::<Ours<Durable>>();
+    catalogue.snapshots::<Ours<Durable>>();
+    catalogue.transfers::<Ours<Durable>>();
+    catalogue.openings::<Ours<Durable>>();
+    catalogue.writes::<Ours<DeferredPastTheProcess>>();
+    catalogue.tasks::<engine_tasks::TaskLayer<sqlite::Sqlite<Durable>>>();
+    catalogue.points::<engine::Layer<sqlite::SqliteMemory>>();
+    catalogue.ranges::<engine::Layer<sqlite::SqliteMemory>>();
+    catalogue.tasks::<engine_tasks::TaskLayer<sqlite::SqliteMemory>>();
+
+    catalogue.ungrouped_points::<BareRusqlite<Durable>>();
+    catalogue.ranges::<BareRusqlite<Durable>>();
+    catalogue.snapshots::<BareRusqlite<Durable>>();
+    catalogue.transfers::<BareRusqlite<Durable>>();
+    catalogue.openings::<BareRusqlite<Durable>>();
+    catalogue.ungrouped_writes::<BareRusqlite<DeferredPastTheProcess>>();
 }
 
 /// Fills a store as the contestant that is named does, and waits to be killed.

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use storage_core::{Payload, STAMP_LEN, Stamp};
+use storage_core::{STAMP_LEN, Stamp};
 
 /// The stamp in a column. A row that another program wrote has none. One of another length gets a stamp of zeros, whose
 /// checksum holds for no record, so that core reports that record.
@@ -21,8 +21,7 @@ pub(crate) fn bytes<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r
     row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)
 }
 
-/// The bytes in a column that may be empty; `None` where it is.
-pub(crate) fn payload(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Payload>> {
-    let bytes = row.get_ref(column)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-    Ok(bytes.map(Payload::new))
+/// The bytes in a column; `None` where it is null.
+pub(crate) fn bytes_or_null<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<Option<&'r [u8]>> {
+    row.get_ref(column)?.as_blob_or_null().map_err(rusqlite::Error::from)
 }

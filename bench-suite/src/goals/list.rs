@@ -18,6 +18,8 @@ const REDB_DEFERRED: Who = Who { class: Class::None, ..REDB };
 const REDB_QUICK_REPAIR: Who = Who { mode: Some("quick-repair"), ..REDB };
 const BARE_REDB: Who = Who { engine: "bare-redb", ..REDB };
 const BARE_REDB_DEFERRED: Who = Who { class: Class::None, ..BARE_REDB };
+const SQLITE: Who = Who { engine: "sqlite", mode: None, class: Class::PowerLoss };
+const BARE_RUSQLITE: Who = Who { engine: "bare-rusqlite", ..SQLITE };
 
 const fn growth(workload: &'static str, records: u64) -> Place {
     Place { family: Family::Growth, workload, variant: None, threads: 1, records: Some(records) }
@@ -87,6 +89,20 @@ const fn badger(
     Goal { id, wording, place: tasks(workload, 1), ours: REDB, bound }
 }
 
+/// A row of SQLite, beside code written by hand on rusqlite with the same settings.
+const fn sqlite(
+    id: &'static str,
+    wording: &'static str,
+    workload: &'static str,
+    records: u64,
+    at_most: f64,
+) -> Goal {
+    let bound = Bound::Ratio { against: BARE_RUSQLITE, at_most };
+    Goal { id, wording, place: growth(workload, records), ours: SQLITE, bound }
+}
+
+const SQLITE_READS: &str = "get and range of 100 at most 1.08 x hand-written rusqlite with the same settings";
+const SQLITE_WRITES: &str = "single put and batch of 100 at most 1.10 x hand-written rusqlite";
 const GET: &str = "get at most 1.8 x a bare DashMap get (default hasher, Arc clone)";
 const PUT: &str = "put at most 8 x a bare DashMap put";
 const HOLDS: &str = "the ratios to the bare structures hold at every size";
@@ -207,4 +223,19 @@ pub const GOALS: &[Goal] = &[
     badger("redb-list-performers", BADGER_LIST, "list-performers-100", Probe::Cpu, 427.0, 1.0 / 4.0),
     badger("redb-save-task", BADGER_SAVE, "save-task", Probe::Fsync, 281.0, 1.0),
     badger("redb-last-block", BADGER_SAVE, "last-processed-block", Probe::Fsync, 309.0, 1.0),
+    sqlite("sqlite-get-10k", SQLITE_READS, "get", 10_000, 1.08),
+    sqlite("sqlite-get-100k", SQLITE_READS, "get", 100_000, 1.08),
+    sqlite("sqlite-range-10k", SQLITE_READS, "range-100", 10_000, 1.08),
+    sqlite("sqlite-range-100k", SQLITE_READS, "range-100", 100_000, 1.08),
+    sqlite("sqlite-put-10k", SQLITE_WRITES, "put", 10_000, 1.10),
+    sqlite("sqlite-put-100k", SQLITE_WRITES, "put", 100_000, 1.10),
+    sqlite("sqlite-batch-10k", SQLITE_WRITES, "put-batch-100", 10_000, 1.10),
+    sqlite("sqlite-batch-100k", SQLITE_WRITES, "put-batch-100", 100_000, 1.10),
+    Goal {
+        id: "sqlite-writers-64",
+        wording: "64 durable writers: at least 4 x hand-written rusqlite with one commit each",
+        place: concurrency("put", 64),
+        ours: SQLITE,
+        bound: Bound::Beside { workload: "one-commit-each", against: BARE_RUSQLITE, at_most: 1.0 / 4.0 },
+    },
 ];
