@@ -157,7 +157,8 @@ fn replace_entries(
             let mut entries = Entries::new();
             let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
             let value = unpacked.as_deref().unwrap_or(&record.value);
-            derive(key, record.stamp, value, None, &mut entries)?;
+            derive(key, record.stamp, value, None, &mut entries)
+                .map_err(|error| none_of_the_table(keyspace, key, error))?;
             entries
         }
     };
@@ -177,6 +178,17 @@ fn replace_entries(
         }
     }
     Ok(())
+}
+
+/// What is about to be put is no damage: it is not what the table's records are made of.
+#[cold]
+fn none_of_the_table(keyspace: Keyspace, key: &Key, error: Error) -> Error {
+    match error.kind() {
+        Kind::Corrupt => {
+            Error::invalid("the key or the value is none of the table's").at(keyspace, key).caused_by(error)
+        }
+        _ => error,
+    }
 }
 
 /// The changes that put entries of a record which has none of them yet.
