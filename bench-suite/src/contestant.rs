@@ -348,6 +348,8 @@ pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
         (redb::ENGINE, None) => fill_until_killed::<Ours<Durable>>(orders, seed),
         (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
         (bare_redb::ENGINE, None) => fill_until_killed::<BareRedb<Durable>>(orders, seed),
+        (sqlite::ENGINE, None) => fill_until_killed::<engine::Layer<sqlite::Sqlite<Durable>>>(orders, seed),
+        (bare_rusqlite::ENGINE, None) => fill_until_killed::<BareRusqlite<Durable>>(orders, seed),
         (bare_redb::ENGINE, mode) if mode == quick => {
             fill_until_killed::<BareRedb<QuickRepair>>(orders, seed)
         }
