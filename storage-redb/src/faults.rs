@@ -1,6 +1,8 @@
 //! Faults below the engine: every call to the disk fails once or for ever, and the power is cut at every call that
 //! writes, and at every call of what opens the file after that.
 
+mod database;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -246,6 +248,15 @@ impl Told {
         self.states.last().expect("there is one before the first commit")
     }
 
+    /// The first error tells what the disk said, and every later one that the store must be opened again.
+    fn check_kinds(&self, error: i32) {
+        let disk = if error == ENOSPC { Kind::Full } else { Kind::Unavailable };
+        let mut kinds = self.errors.iter().map(Error::kind);
+        let first = kinds.next();
+        assert!(first.is_none_or(|kind| kind == disk || kind == Kind::CommitUnknown), "{:?}", self.errors);
+        assert!(kinds.all(|kind| kind == Kind::Unavailable), "{:?}", self.errors);
+    }
+
     /// Whether this may be there after a crash; what may be, where it may not.
     fn judge(&self, found: &Records) -> std::result::Result<(), String> {
         if self.states[self.durable..].contains(found) || self.unknown.as_ref() == Some(found) {
@@ -292,11 +303,13 @@ fn run(disk: &Disk, settings: &Settings) -> Told {
     let Some(engine) = told.note(open(disk, settings)) else { return told };
     for (number, step) in STEPS.iter().enumerate() {
         let goes_on = match step {
-            Step::Put(count, durability) => told.commits(&engine, &puts(number, *count), *durability),
+            Step::Put(count, durability) => {
+                let batch = puts(number, *count);
+                told.commits(engine.commit(Commit::new(&batch, *durability)), &batch, *durability)
+            }
             Step::DeleteRange(durability) => {
-                let mut batch = Batch::default();
-                batch.range_deletes.push((notes(), KeyRange::of("05".."15").unwrap()));
-                told.commits(&engine, &batch, *durability)
+                let batch = deletes();
+                told.commits(engine.commit(Commit::new(&batch, *durability)), &batch, *durability)
             }
             Step::Sync => told.makes_durable(engine.sync()),
             Step::Compact => {
@@ -317,6 +330,12 @@ fn run(disk: &Disk, settings: &Settings) -> Told {
     // Also where nothing else is asked for any more.
     told.makes_durable(engine.close());
     told
+}
+
+fn deletes() -> Batch {
+    let mut batch = Batch::default();
+    batch.range_deletes.push((notes(), KeyRange::of("05".."15").unwrap()));
+    batch
 }
 
 /// Records that no other step puts.
@@ -347,7 +366,7 @@ impl Told {
     }
 
     /// Whether core would go on: behind an outcome that is not known it asks for nothing more.
-    fn commits(&mut self, engine: &RedbEngine, batch: &Batch, durability: Durability) -> bool {
+    fn commits(&mut self, outcome: Result<()>, batch: &Batch, durability: Durability) -> bool {
         let mut records = self.newest().clone();
         batch.range_deletes.iter().for_each(|(_, range)| records.retain(|key, _| !range.contains(key)));
         for write in &batch.writes {
@@ -355,7 +374,7 @@ impl Told {
                 records.insert(write.key.to_vec(), record.value.to_vec());
             }
         }
-        if self.note(engine.commit(Commit::new(batch, durability))).is_some() {
+        if self.note(outcome).is_some() {
             self.states.push(records);
             return durability == Durability::Deferred || self.makes_durable(Ok(()));
         }
@@ -422,6 +441,7 @@ fn call_that_fails_loses_nothing_that_was_acknowledged() {
                 if disk.failed() == 0 {
                     break;
                 }
+                told.check_kinds(error);
                 disk.repair();
                 let what = format!("{quick_repair:?}, call {at}, {lasts:?}, error {error}");
                 // What is in the file, and what a crash before the next sync leaves of it.

@@ -10,7 +10,7 @@ use storage_core::{Durability, Error, Kind, Result};
 use uuid::Uuid;
 
 use crate::error::{self, NAME};
-use crate::newest::{File, Manner, Newest};
+use crate::newest::{File, Manner, Newest, begin_write};
 use crate::options::{QuickRepair, Settings};
 use crate::view::View;
 
@@ -32,15 +32,12 @@ pub(crate) fn open(file: File, settings: &Settings) -> Result<(Newest, Uuid)> {
     let found = read(&view)?;
     let is_empty = found.is_none() && view.transaction().list_tables().map_err(unreadable)?.next().is_none();
     drop(view);
-    let newest = Newest::new(file);
-    match found {
-        Some(store) => Ok((newest, store)),
-        None if is_empty => {
-            let store = write(&newest, settings.quick_repair)?;
-            Ok((newest, store))
-        }
-        None => Err(invalid("the file holds tables of another program")),
-    }
+    let store = match found {
+        Some(store) => store,
+        None if is_empty => write(&file, settings.quick_repair)?,
+        None => return Err(invalid("the file holds tables of another program")),
+    };
+    Ok((Newest::new(file), store))
 }
 
 fn read(view: &View) -> Result<Option<Uuid>> {
@@ -65,14 +62,16 @@ fn read(view: &View) -> Result<Option<Uuid>> {
     }
 }
 
-fn write(newest: &Newest, quick_repair: QuickRepair) -> Result<Uuid> {
+/// A failure is never `CommitUnknown`: nothing but the header was written, and whoever opens the file next finds it or
+/// writes it again.
+fn write(file: &File, quick_repair: QuickRepair) -> Result<Uuid> {
     let store = Uuid::new_v4();
-    newest.commit(Manner { durability: Durability::Sync, quick_repair }, |transaction| {
-        let mut rows = transaction.open_table(ROWS).map_err(unreadable)?;
-        rows.insert(FORMAT, FORMAT_VERSION.to_le_bytes().as_slice()).map_err(unreadable)?;
-        rows.insert(STORE, store.as_bytes().as_slice()).map_err(unreadable)?;
-        Ok(())
-    })?;
+    let transaction = begin_write(file.writable()?, Manner { durability: Durability::Sync, quick_repair })?;
+    let mut rows = transaction.open_table(ROWS).map_err(unreadable)?;
+    rows.insert(FORMAT, FORMAT_VERSION.to_le_bytes().as_slice()).map_err(unreadable)?;
+    rows.insert(STORE, store.as_bytes().as_slice()).map_err(unreadable)?;
+    drop(rows);
+    transaction.commit().map_err(unreadable)?;
     Ok(store)
 }
 

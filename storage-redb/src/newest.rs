@@ -42,7 +42,7 @@ impl File {
         transaction.map(View::new).map_err(|cause| error::failed("begin to read", cause))
     }
 
-    fn writable(&self) -> Result<&Database> {
+    pub(crate) fn writable(&self) -> Result<&Database> {
         match self {
             File::Writable(database) => Ok(database),
             File::ReadOnly(_) => Err(read_only()),
@@ -213,7 +213,7 @@ impl Newest {
     }
 }
 
-fn begin_write(database: &Database, manner: Manner) -> Result<WriteTransaction> {
+pub(crate) fn begin_write(database: &Database, manner: Manner) -> Result<WriteTransaction> {
     let mut transaction = database.begin_write().map_err(|cause| error::failed("begin a commit", cause))?;
     transaction.set_quick_repair(manner.quick_repair == QuickRepair::EveryCommit);
     Ok(transaction)

@@ -115,7 +115,7 @@ impl RedbOptions {
     /// Opens the file.
     ///
     /// `Busy` if it is open elsewhere; `Invalid` if it is missing and may not be created, is no file, belongs to
-    /// another program, or has a newer format; `Corrupt` if it is damaged.
+    /// another program, or has a newer format; `Corrupt` if it is damaged; `Full` or `Unavailable` if the disk fails.
     pub fn open(self) -> Result<RedbEngine> {
         RedbEngine::with_settings(&self.0)
     }
