@@ -4,9 +4,9 @@
 
 use std::sync::OnceLock;
 
-use crate::database::Database;
+use crate::database::{Database, Shared};
 use crate::derived::Definition;
-use crate::engine::Engine;
+use crate::engine::{Cursor, Engine, Intent, Snapshot as _};
 use crate::error::{Error, Escaped, Kind, Result};
 use crate::keyspace::{Keyspace, KeyspaceKind};
 use crate::options::{Deadline, TransactOptions};
@@ -28,6 +28,19 @@ pub(crate) fn recorded<E: Engine>(snapshot: &Snapshot<E>) -> Result<Vec<Keyspace
         keyspaces.push(named(entry.key())?);
     }
     Ok(keyspaces)
+}
+
+impl<E: Engine> Shared<E> {
+    /// Marks the tables that other processes have made. Called by the leader.
+    pub(crate) fn mark_foreign_tables(&self) -> Result<()> {
+        let snapshot = self.engine().snapshot(Intent::Read)?;
+        let mut entries = snapshot.range(catalogue(), &KeyRange::all(), Direction::Forward)?;
+        while entries.advance()? {
+            self.admission().check_stamp(catalogue(), entries.key(), &entries.stamp())?;
+            self.mark_foreign_table(named(entries.key())?);
+        }
+        Ok(())
+    }
 }
 
 /// Deletes the definitions of the tables that are not open, and returns their keyspaces. Those that are open stay.

@@ -1,0 +1,42 @@
+//! The SQLite engine of the storage layer: one WAL database in a file that other processes and `sqlite3` may open too,
+//! or in memory.
+//!
+//! ```
+//! use storage_core::{Database, Keyspace};
+//! use storage_sqlite::SqliteEngine;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("app.db");
+//! let db = Database::new(SqliteEngine::open(&path)?)?;
+//! let notes = Keyspace::new("notes")?;
+//! db.put(notes, "milk", "two litres")?;
+//! db.close()?;
+//!
+//! let db = Database::new(SqliteEngine::open(&path)?)?;
+//! assert_eq!(db.get(notes, "milk")?.expect("it was put").as_ref(), b"two litres");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A keyspace is one table that has its name, with the columns `key`, `stamp` and `value`. One connection writes;
+//! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
+
+mod commit;
+mod connection;
+mod cursor;
+mod disk;
+mod engine;
+mod error;
+mod header;
+mod options;
+mod pool;
+mod powers;
+mod row;
+mod snapshot;
+mod sql;
+mod statistics;
+mod writer;
+
+pub use cursor::SqliteCursor;
+pub use engine::SqliteEngine;
+pub use options::{IfMissing, OnClose, Place, Profile, Settings, SqliteOptions, TempStore};
+pub use snapshot::SqliteSnapshot;
