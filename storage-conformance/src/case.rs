@@ -38,6 +38,7 @@ pub(crate) mod refusals;
 pub(crate) mod reopen;
 pub(crate) mod seeks;
 pub(crate) mod sequences;
+pub(crate) mod sharing;
 pub(crate) mod snapshots;
 pub(crate) mod sweeping;
 pub(crate) mod tables;

@@ -18,7 +18,9 @@ use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
-pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
+pub use crate::powers::{
+    BackedUp, Check, Checked, Compact, Compacted, Damage, Figures, NativeBackup, StorageStatistics,
+};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionState};
 use storage_core::{Access, Keyspace, Result};
 
 use crate::error;
@@ -73,6 +73,14 @@ fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqli
     Ok(())
 }
 
+/// Whether a connection is in no transaction, not even by a statement that somebody never ended.
+///
+/// Such a one would go on seeing an old state. It cannot be ended any more, only the connection be left.
+#[inline]
+pub(crate) fn is_idle(connection: &Connection) -> bool {
+    matches!(connection.transaction_state(None::<&str>), Ok(TransactionState::None))
+}
+
 /// One value that a statement yields.
 pub(crate) fn value<T: FromSql>(connection: &Connection, text: &str) -> rusqlite::Result<T> {
     connection.query_row(text, [], |row| row.get(0))
@@ -135,4 +143,30 @@ fn prepare_anew<'c>(
             .in_keyspace(keyspace)
             .caused_by(cause)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+    use crate::SqliteEngine;
+
+    fn code(done: rusqlite::Result<()>) -> Option<i32> {
+        done.err().and_then(|cause| cause.sqlite_error().map(|error| error.extended_code))
+    }
+
+    #[test]
+    fn nothing_is_loaded_and_no_schema_is_rewritten() {
+        let engine = SqliteEngine::in_memory().unwrap();
+        for role in [Role::Write, Role::Read] {
+            let connection = engine.pool().open(role).unwrap();
+            let run = |text: &str| code(connection.execute_batch(text));
+            assert_eq!(run("SELECT load_extension('anything')"), Some(ffi::SQLITE_ERROR));
+            let rewritten = run("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema");
+            assert!(rewritten.is_some(), "the schema was written");
+        }
+        let reader = engine.pool().open(Role::Read).unwrap();
+        assert_eq!(code(reader.execute_batch("CREATE TABLE theirs (a)")), Some(ffi::SQLITE_READONLY));
+    }
 }

@@ -65,7 +65,7 @@ fn find_or_create(path: &Path, settings: &Settings) -> Result<()> {
 }
 
 /// Creates an empty file, which SQLite takes for an empty database. It is left alone if it is there already.
-fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -107,4 +107,13 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Gives a whole file its name, for good. The bytes that it takes; `AlreadyExists` if the name is taken.
+pub(crate) fn publish(made: &Path, path: &Path) -> io::Result<u64> {
+    let file = fs::File::open(made)?;
+    file.sync_all()?;
+    fs::hard_link(made, path)?;
+    sync_directory(path)?;
+    Ok(file.metadata()?.len())
 }

@@ -68,7 +68,9 @@ impl SqliteEngine {
             Place::Memory => Others::AreShutOut,
         };
         let writer = match role {
-            Role::Write => Some(Arc::new(writer::Place::new(first, settings.busy_timeout, others)?)),
+            Role::Write => {
+                Some(Arc::new(writer::Place::new(first, Arc::clone(&pool), settings.busy_timeout, others)?))
+            }
             Role::Read => {
                 pool.give_back(first);
                 None
@@ -204,5 +206,106 @@ impl Engine for SqliteEngine {
             None => Ok(()),
         };
         closed.and(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storage_core::{Batch, Change, Durability, Key, KeyRange, Payload, Write};
+
+    use super::*;
+
+    fn notes() -> Keyspace {
+        Keyspace::new("notes").unwrap()
+    }
+
+    fn put(engine: &SqliteEngine, key: &str, durability: Durability) {
+        let record = Record { stamp: Stamp::unverified(), value: Payload::new(b"value") };
+        let mut batch = Batch::default();
+        batch.writes =
+            vec![Write { keyspace: notes(), key: Key::from(key.as_bytes()), change: Change::Put(record) }];
+        engine.commit(Commit::new(&batch, durability)).unwrap();
+    }
+
+    fn syncs(engine: &SqliteEngine) -> i64 {
+        let reader = engine.pool.reader().unwrap();
+        reader.query_row(sql::GET_HEADER, ["syncs"], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn database_in_memory_leaves_no_directory_behind() {
+        for close in [true, false] {
+            let engine = SqliteEngine::in_memory().unwrap();
+            put(&engine, "a", Durability::Sync);
+            let directory = engine.path.parent().unwrap().to_owned();
+            assert!(directory.is_dir());
+            let snapshot = engine.snapshot(Intent::Read).unwrap();
+            if close {
+                engine.close().unwrap();
+                assert!(!directory.exists());
+            }
+            drop(engine);
+            assert!(!directory.exists());
+            drop(snapshot);
+            assert!(!directory.exists());
+        }
+    }
+
+    #[test]
+    fn there_is_a_change_to_sync_wherever_something_waits_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = SqliteEngine::open(directory.path().join("store.db")).unwrap();
+        put(&engine, "a", Durability::Sync);
+        assert_eq!(syncs(&engine), 0, "nothing waits, and the commit changes something");
+        put(&engine, "b", Durability::Deferred);
+        // It changes nothing, and SQLite would write and sync nothing.
+        put(&engine, "b", Durability::Sync);
+        assert_eq!(syncs(&engine), 1);
+        put(&engine, "b", Durability::Sync);
+        assert_eq!(syncs(&engine), 1);
+        engine.sync().unwrap();
+        assert_eq!(syncs(&engine), 2);
+        put(&engine, "c", Durability::Deferred);
+        engine.close().unwrap();
+        let engine = SqliteEngine::open(directory.path().join("store.db")).unwrap();
+        assert_eq!(syncs(&engine), 3);
+    }
+
+    #[test]
+    fn commits_go_as_far_as_they_are_asked_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = SqliteEngine::open(directory.path().join("store.db")).unwrap();
+        let level = |engine: &SqliteEngine| {
+            let lease = engine.writer().unwrap().take().unwrap();
+            value::<i64>(lease.connection(), "PRAGMA synchronous").unwrap()
+        };
+        for (durability, expected) in
+            [(Durability::Sync, 2), (Durability::Deferred, 1), (Durability::Sync, 2)]
+        {
+            put(&engine, "a", durability);
+            assert_eq!(level(&engine), expected);
+        }
+        let memory = SqliteEngine::in_memory().unwrap();
+        put(&memory, "a", Durability::Sync);
+        assert_eq!(level(&memory), 0);
+    }
+
+    #[test]
+    fn range_that_is_never_ended_keeps_no_connection_in_the_past() {
+        use storage_core::Direction::Forward;
+        use storage_core::engine::{Cursor, Snapshot};
+        let directory = tempfile::tempdir().unwrap();
+        let engine = SqliteEngine::open(directory.path().join("store.db")).unwrap();
+        ["a", "b"].into_iter().for_each(|key| put(&engine, key, Durability::Sync));
+        for intent in [Intent::Read, Intent::Exclusive] {
+            let snapshot = engine.snapshot(intent).unwrap();
+            let mut cursor = snapshot.range(notes(), &KeyRange::all(), Forward).unwrap();
+            assert!(cursor.advance().unwrap());
+            std::mem::forget(cursor);
+        }
+        let refused = engine.commit(Commit::new(&Batch::default(), Durability::Sync)).unwrap_err();
+        assert_eq!(refused.kind(), storage_core::Kind::ForeignCommit, "it sees through another connection");
+        put(&engine, "c", Durability::Sync);
+        assert!(engine.get(notes(), b"c").unwrap().is_some());
     }
 }

@@ -20,6 +20,7 @@
 //! A keyspace is one table that has its name, with the columns `key`, `stamp` and `value`. One connection writes;
 //! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
 
+mod backup;
 mod commit;
 mod connection;
 mod cursor;

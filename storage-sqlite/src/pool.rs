@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use storage_core::Result;
 
-use crate::connection::{self, Role, kept_value, run};
+use crate::connection::{self, Role, is_idle, kept_value, run};
 use crate::options::Settings;
 use crate::{error, sql};
 
@@ -45,7 +45,12 @@ impl Pool {
             Free::Closed => return Err(error::closed()),
             Free::GivenUp => return Err(error::given_up()),
         }
-        connection::open(&self.path, &self.settings, Role::Read)
+        self.open(Role::Read)
+    }
+
+    /// A new connection to the file.
+    pub(crate) fn open(&self, role: Role) -> Result<Connection> {
+        connection::open(&self.path, &self.settings, role)
     }
 
     /// Takes back a connection that is in no transaction.
@@ -99,8 +104,8 @@ impl Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         let connection = self.connection.take().expect("it is dropped once");
-        // A connection whose transaction cannot be ended is of no use to anybody.
-        if connection.is_autocommit() || run(&connection, sql::COMMIT).is_ok() {
+        let ended = connection.is_autocommit() || run(&connection, sql::COMMIT).is_ok();
+        if ended && is_idle(&connection) {
             self.pool.give_back(connection);
         }
     }

@@ -11,8 +11,9 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use storage_core::{Durability, Error, Kind, Result};
 
-use crate::connection::{kept_value, run};
+use crate::connection::{Role, is_idle, kept_value, run};
 use crate::error::{self, NAME};
+use crate::pool::Pool;
 use crate::sql;
 
 /// How far SQLite makes a commit go before it returns.
@@ -48,8 +49,9 @@ pub(crate) struct Writer {
     level: Option<Level>,
     /// Whether commits may be lost in a power cut.
     unsynced: bool,
-    /// Tells the last state that was seen apart from one that another connection has committed since.
-    mark: i64,
+    /// Tells the last state that was seen apart from one that another connection has committed since. `None` where
+    /// nothing was seen yet.
+    mark: Option<i64>,
 }
 
 /// The place of the writer.
@@ -58,6 +60,8 @@ pub(crate) struct Place {
     freed: Condvar,
     wait: Duration,
     others: Others,
+    /// Opens the connection anew.
+    pool: Arc<Pool>,
 }
 
 enum Held {
@@ -69,10 +73,15 @@ enum Held {
 }
 
 impl Place {
-    pub(crate) fn new(connection: Connection, wait: Duration, others: Others) -> Result<Self> {
+    pub(crate) fn new(
+        connection: Connection,
+        pool: Arc<Pool>,
+        wait: Duration,
+        others: Others,
+    ) -> Result<Self> {
         let mark = mark(&connection)?;
-        let writer = Box::new(Writer { connection, level: None, unsynced: false, mark });
-        Ok(Place { held: Mutex::new(Held::Free(writer)), freed: Condvar::new(), wait, others })
+        let writer = Box::new(Writer { connection, level: None, unsynced: false, mark: Some(mark) });
+        Ok(Place { held: Mutex::new(Held::Free(writer)), freed: Condvar::new(), wait, others, pool })
     }
 
     /// The writer, once nobody else has it. `Busy` if that takes too long.
@@ -226,9 +235,16 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.place.put(Held::Free(writer));
+        let Some(mut writer) = self.writer.take() else { return };
+        if !is_idle(&writer.connection) {
+            // Marks of two connections cannot be compared, so the next commit goes again.
+            let Ok(connection) = self.place.pool.open(Role::Write) else {
+                self.place.put(Held::GivenUp);
+                return;
+            };
+            *writer = Writer { connection, level: None, mark: None, ..*writer };
         }
+        self.place.put(Held::Free(writer));
     }
 }
 
@@ -244,10 +260,10 @@ impl Writing {
     fn compare_mark(&mut self) -> Result<()> {
         let now = mark(self.connection())?;
         let writer = self.0.writer_mut();
-        if writer.mark == now {
+        if writer.mark == Some(now) {
             return Ok(());
         }
-        writer.mark = now;
+        writer.mark = Some(now);
         // They may have committed without waiting for the disk.
         writer.unsynced = true;
         Err(error::foreign())
