@@ -4,8 +4,17 @@ use std::path::Path;
 use std::process::Command;
 
 /// The libraries whose versions stand on the machine card.
-const LIBRARIES: [&str; 6] =
-    ["dashmap", "parking_lot", "redb", "storage-core", "storage-mem", "storage-redb"];
+const LIBRARIES: [&str; 9] = [
+    "dashmap",
+    "libsqlite3-sys",
+    "parking_lot",
+    "redb",
+    "rusqlite",
+    "storage-core",
+    "storage-mem",
+    "storage-redb",
+    "storage-sqlite",
+];
 
 fn main() {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
