@@ -17,6 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The shell `sqlite3` shows tables with the JSON codec as rows and columns: [`SqliteEngine::create_json_view`].
+//!
 //! A keyspace is one table that has its name, with the columns `key`, `stamp` and `value`. One connection writes;
 //! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
 
@@ -28,6 +30,7 @@ mod disk;
 mod engine;
 mod error;
 mod header;
+mod json_view;
 mod options;
 mod pool;
 mod powers;

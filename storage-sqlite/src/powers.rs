@@ -84,7 +84,7 @@ fn move_log(connection: &Connection) -> Result<()> {
 impl Damage for SqliteEngine {
     fn damage(&self, keyspace: Keyspace, key: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Result<bool> {
         const DOING: &str = "damage a record";
-        let writing = self.writer()?.begin(Level::Full)?;
+        let writing = self.writer()?.begin_aside(Level::Full)?;
         let connection = writing.connection();
         let texts = sql::of(keyspace);
         let Some(mut statement) = prepare_in(connection, DOING, keyspace, &texts.get)? else {

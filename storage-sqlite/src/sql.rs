@@ -112,6 +112,30 @@ impl TableSql {
     }
 }
 
+/// Makes a view of the JSON in a table. The names were checked.
+///
+/// A key is a tuple: 0x02, a text and 0x00, or 0x14 and as many more as it has bytes, and a big-endian number.
+pub(crate) fn create_json_view(table: &str, view: &str, fields: &[&str]) -> String {
+    let columns: String =
+        fields.iter().map(|field| format!(", json_extract(json, '$.\"{field}\"') AS \"{field}\"")).collect();
+    let digit = |place: usize| {
+        format!("((instr('0123456789ABCDEF', substr(digits, {}, 1)) - 1) << {})", place + 1, 4 * (15 - place))
+    };
+    let number: Vec<_> = (0..16).map(digit).collect();
+    format!(
+        "DROP VIEW IF EXISTS \"{view}\";
+         CREATE VIEW \"{view}\" AS SELECT CASE
+             WHEN head = '02' AND hex(substr(key, -1)) = '00' AND instr(body, x'00') = 0 THEN CAST(body AS TEXT)
+             WHEN head BETWEEN '14' AND '1C' AND length(key) = instr('456789ABC', substr(head, 2))
+                 AND (head < '1C' OR digits < '8') THEN {number}
+             ELSE hex(key) END AS key{columns}
+         FROM (SELECT key, hex(substr(key, 1, 1)) AS head, substr(key, 2, length(key) - 2) AS body,
+             substr('0000000000000000' || hex(substr(key, 2)), -16) AS digits, CAST(value AS TEXT) AS json
+             FROM \"{table}\") WHERE json_valid(json)",
+        number = number.join(" | ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,15 +113,20 @@ impl Place {
     ///
     /// `ForeignCommit` if another process has committed since the last call, which then saw it.
     pub(crate) fn begin(self: &Arc<Self>, level: Level) -> Result<Writing> {
-        let mut lease = self.take()?;
-        lease.set_level(level)?;
-        run(&lease.writer().connection, sql::BEGIN_WRITE)
-            .map_err(|cause| error::failed("begin a commit", cause))?;
-        let mut writing = Writing(lease);
+        let mut writing = self.begin_aside(level)?;
         if self.others == Others::MayWrite {
             writing.compare_mark()?;
         }
         Ok(writing)
+    }
+
+    /// The same for what no caller of the engine takes part in: other processes' commits are noticed by the next call.
+    pub(crate) fn begin_aside(self: &Arc<Self>, level: Level) -> Result<Writing> {
+        let mut lease = self.take()?;
+        lease.set_level(level)?;
+        run(&lease.writer().connection, sql::BEGIN_WRITE)
+            .map_err(|cause| error::failed("begin a commit", cause))?;
+        Ok(Writing(lease))
     }
 
     /// Makes every commit durable, by one that changes a row: nothing else makes SQLite write and sync.
