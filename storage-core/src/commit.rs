@@ -210,7 +210,7 @@ impl<E: Engine> Shared<E> {
     /// Commits a group in one engine commit. One answer a member, in their order.
     ///
     /// If the engine refuses it, each member goes again by itself, also one that was refused because of another: that
-    /// one may not be there any more. So one member's size or fault does not fail the rest.
+    /// one may not be there any more. So one member's size or fault does not fail the rest. `Busy` is everyone's.
     fn commit_group(
         &self,
         window: &mut MutexGuard<'_, Window>,
@@ -245,8 +245,10 @@ impl<E: Engine> Shared<E> {
                 .commit_to_engine(&merged.into_batch(), members[0].durability, None)
                 .map(|()| self.publish(window, &accepted)),
         };
+        // Whoever holds the store holds it for every member: each would wait as long again.
         if let Err(error) = &committed
             && error.is_not_committed()
+            && error.kind() != Kind::Busy
         {
             if error.kind() == Kind::ForeignCommit {
                 self.publish_foreign(window);
