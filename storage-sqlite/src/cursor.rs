@@ -27,8 +27,14 @@ pub struct SqliteCursor<'a> {
     /// The key of the row here: core asks for it more than once.
     key: Vec<u8>,
     stamp: Stamp,
+    /// The value of the row here, once it was asked for, if it is short.
+    value: Vec<u8>,
+    is_copied: bool,
     here: Option<Here<'a>>,
 }
+
+/// A shorter value is copied faster than SQLite is asked for it twice more.
+const COPIED_LEN_MAX: usize = 1 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -49,7 +55,15 @@ impl<'a> SqliteCursor<'a> {
 
     pub(crate) fn empty(keyspace: Keyspace) -> Self {
         let stamp = Stamp::from_bytes([0; STAMP_LEN]);
-        SqliteCursor { keyspace, state: State::Ended, key: Vec::new(), stamp, here: None }
+        SqliteCursor {
+            keyspace,
+            state: State::Ended,
+            key: Vec::new(),
+            stamp,
+            value: Vec::new(),
+            is_copied: false,
+            here: None,
+        }
     }
 
     #[cold]
@@ -70,6 +84,7 @@ impl Cursor for SqliteCursor<'_> {
                 _ => Ok(false),
             };
         };
+        self.is_copied = false;
         let (key, stamp) = (&mut self.key, &mut self.stamp);
         let moved = here.0.with_dependent_mut(|_, rows| match rows.next() {
             Ok(Some(row)) => {
@@ -107,8 +122,17 @@ impl Cursor for SqliteCursor<'_> {
 
     #[inline]
     fn value(&mut self) -> Result<&dyn Value> {
+        if self.is_copied {
+            return Ok(&self.value);
+        }
         let here = self.here.as_ref().expect("a cursor is read only after it advanced to a record");
         match here.bytes() {
+            Some(bytes) if bytes.len() <= COPIED_LEN_MAX => {
+                self.value.clear();
+                self.value.extend_from_slice(bytes);
+                self.is_copied = true;
+                Ok(&self.value)
+            }
             Some(_) => Ok(here),
             None => Err(row::no_bytes(self.keyspace, &self.key)),
         }
