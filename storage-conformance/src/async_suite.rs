@@ -14,6 +14,7 @@ macro_rules! for_each_async_case {
         $($callback)*! { $($arguments)*
             calls {
                 single_calls_do_what_the_blocking_ones_do
+                drops_and_touches_do_what_the_blocking_ones_do
                 transaction_returns_its_outcome
                 conflict_runs_the_body_again
                 durability_and_deadline_are_handed_on

@@ -7,6 +7,7 @@ pub(crate) mod calls;
 pub(crate) mod checksums;
 pub(crate) mod conflicts;
 pub(crate) mod contract;
+pub(crate) mod copying;
 pub(crate) mod costs;
 pub(crate) mod damage;
 pub(crate) mod definitions;
@@ -34,8 +35,10 @@ pub(crate) mod planted;
 pub(crate) mod points;
 pub(crate) mod ranges;
 pub(crate) mod read_only;
+pub(crate) mod rebuilding;
 pub(crate) mod refusals;
 pub(crate) mod reopen;
+pub(crate) mod schemas;
 pub(crate) mod seeks;
 pub(crate) mod sequences;
 pub(crate) mod sharing;
@@ -138,6 +141,11 @@ pub(crate) fn keys<E: Engine>(
 /// All records of a keyspace in what is committed now: `a=1 b=2`.
 pub(crate) fn all<E: Engine>(db: &Database<E>, keyspace: Keyspace) -> Result<String> {
     listed(db.snapshot()?.range(keyspace, &KeyRange::all(), Direction::Forward)?)
+}
+
+/// Fails where nothing can be stored, in a case that would otherwise wait for it or take it for something else.
+pub(crate) fn stores<E: Engine>(db: &Database<E>) -> Result<()> {
+    db.put(letters(), "stored", "")
 }
 
 /// Puts records of one letter or more, each with its own key as its value, in one commit.

@@ -10,6 +10,7 @@ mod watch;
 use std::fmt;
 
 use crate::attributes::Attributes;
+use crate::clock::Timestamp;
 use crate::database::{BodyError, Database};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -145,6 +146,32 @@ impl<E: Engine> AsyncDatabase<E> {
         self.call(move |db| db.delete_range(keyspace, &range)).await
     }
 
+    /// Deletes every record whose key starts with `prefix`, durably. An empty prefix is every key's.
+    pub async fn delete_prefix(&self, keyspace: Keyspace, prefix: impl AsRef<[u8]> + Send) -> Result<()> {
+        self.delete_range(keyspace, KeyRange::prefix(prefix.as_ref())).await
+    }
+
+    /// Deletes every record of a keyspace and everything derived from them, as [`Database::drop_keyspace`] does.
+    pub async fn drop_keyspace(&self, keyspace: Keyspace) -> Result<()> {
+        self.call(move |db| db.drop_keyspace(keyspace)).await
+    }
+
+    /// Deletes every record of every keyspace, as [`Database::drop_all`] does.
+    pub async fn drop_all(&self) -> Result<()> {
+        self.call(|db| db.drop_all()).await
+    }
+
+    /// Lets a record expire at another time, or never, durably; whether there is one. [`Database::touch`] says more.
+    pub async fn touch(
+        &self,
+        keyspace: Keyspace,
+        key: impl AsRef<[u8]> + Send,
+        expiry: Option<Timestamp>,
+    ) -> Result<bool> {
+        let key = Key::from(key.as_ref());
+        self.call(move |db| db.touch(keyspace, key, expiry)).await
+    }
+
     /// Runs `read` on a stable view of everything committed now.
     ///
     /// Tables read from the snapshot as they do from any; `read` returns what is to be kept of it.
@@ -210,7 +237,7 @@ impl<E: Engine> AsyncDatabase<E> {
         self.call(|db| db.close()).await
     }
 
-    /// Runs blocking calls on the database in one hop: opening a table, a sweep, a call of a store.
+    /// Runs blocking calls on the database in one hop: opening a table, a bulk load, a sweep, a call of a store.
     pub async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Database<E>) -> Result<T> + Send + 'static,

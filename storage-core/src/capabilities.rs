@@ -110,6 +110,13 @@ impl Capabilities {
         self
     }
 
+    /// The same with checksums or without.
+    #[must_use]
+    pub const fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
     /// Whether what is stored is there after closing and opening again.
     pub fn reopens(&self) -> bool {
         self.sync_survives > Survives::Memory

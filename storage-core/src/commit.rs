@@ -168,10 +168,7 @@ impl<E: Engine> Shared<E> {
         let time = deciding.time;
         let mut attempt = |window: &mut Window| -> Result<Option<Resolved>> {
             self.check_open()?;
-            if window.are_tables_unread() {
-                self.mark_foreign_tables()?;
-                window.tables_are_read();
-            }
+            self.read_foreign_tables(window)?;
             self.check(window, member, time)?;
             let resolved = match member.late.is_empty() {
                 true => None,
@@ -367,8 +364,19 @@ impl<E: Engine> Shared<E> {
     }
 
     /// The same for one that an exclusive snapshot met. The caller holds the lane.
-    pub(crate) fn note_foreign_commit(&self, _: &Lane<'_>) {
-        self.publish_foreign(&mut self.pipeline.window.lock());
+    pub(crate) fn note_foreign_commit(&self, _: &Lane<'_>) -> Result<()> {
+        let mut window = self.pipeline.window.lock();
+        self.publish_foreign(&mut window);
+        self.read_foreign_tables(&mut window)
+    }
+
+    /// Learns of the tables that other processes made, if they have committed since it last did.
+    fn read_foreign_tables(&self, window: &mut Window) -> Result<()> {
+        if window.are_tables_unread() {
+            self.mark_foreign_tables()?;
+            window.tables_are_read();
+        }
+        Ok(())
     }
 
     fn release(&self, member: &Member) {

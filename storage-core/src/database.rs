@@ -12,6 +12,7 @@ use crate::capabilities::{Access, Capabilities, Sharing};
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::commit::Pipeline;
 use crate::commit::member::Member;
+use crate::copy;
 use crate::counter;
 use crate::derived::Definition;
 use crate::engine::{Durability, Engine, Intent};
@@ -90,6 +91,7 @@ impl<E: Engine> Database<E> {
     /// A database on `engine`.
     pub fn with_options(engine: E, options: Options) -> Result<Self> {
         let capabilities = engine.capabilities();
+        copy::check_finished(&engine)?;
         let writable = capabilities.access == Access::ReadWrite;
         let sync_within = Some(options.sync_within).filter(|_| writable && capabilities.needs_sync());
         let sweep_every = options.sweep_every.filter(|_| writable);
@@ -509,6 +511,11 @@ impl<E: Engine> Shared<E> {
         self.tables.get_or_init(keyspace, AtomicBool::default).store(false, Ordering::SeqCst);
     }
 
+    /// Whether a table is open here, and not as what is recorded of it.
+    pub(crate) fn is_defined_otherwise(&self, keyspace: Keyspace, recorded: &[u8]) -> bool {
+        self.definitions.get(keyspace).is_some_and(|open| open.id.as_bytes() != recorded)
+    }
+
     /// How many tables were opened so far. A transaction asks before it looks at any definition.
     pub(crate) fn tables_opened(&self) -> u64 {
         self.tables_opened.load(Ordering::SeqCst)
@@ -523,6 +530,11 @@ impl<E: Engine> Shared<E> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The version from which on the indexes of a table are complete.
+    pub(crate) fn built(&self, keyspace: Keyspace) -> u64 {
+        self.definitions.get(keyspace).map_or(0, |definition| definition.built)
     }
 
     /// Keeps the definition of a table. The caller holds the exclusive lane and has checked it.

@@ -29,6 +29,8 @@ pub(crate) struct Definition {
     pub(crate) derive: Option<Box<Derive>>,
     /// One for each index.
     pub(crate) namings: Vec<Naming>,
+    /// The version from which on its entries are complete; 0 unless they were built since the database was opened.
+    pub(crate) built: u64,
 }
 
 /// How the entries of an index name their records, for those who have the entries and no readable record.
@@ -155,16 +157,12 @@ fn replace_entries(
             let mut entries = Entries::new();
             let unpacked = Admission::unsealed().unpack(&record.stamp, &record.value)?;
             let value = unpacked.as_deref().unwrap_or(&record.value);
-            derive(key, record.stamp, value, None, &mut entries)?;
+            derive(key, record.stamp, value, None, &mut entries)
+                .map_err(|error| none_of_the_table(keyspace, key, error))?;
             entries
         }
     };
-    for entry in &new {
-        check_derived_key(&entry.key).map_err(|error| error.during("index").in_keyspace(entry.keyspace))?;
-        if entry.holds == Holds::PrimaryKey {
-            check_free(scope, entry, key)?;
-        }
-    }
+    new.iter().try_for_each(|entry| check_entry(scope, entry, key))?;
     for entry in &old {
         let kept = new.iter().any(|other| other.keyspace == entry.keyspace && other.key == entry.key);
         if !kept && (entry.holds != Holds::PrimaryKey || names(scope, entry, key)?) {
@@ -180,6 +178,41 @@ fn replace_entries(
         }
     }
     Ok(())
+}
+
+/// What is about to be put is no damage: it is not what the table's records are made of.
+#[cold]
+fn none_of_the_table(keyspace: Keyspace, key: &Key, error: Error) -> Error {
+    match error.kind() {
+        Kind::Corrupt => {
+            Error::invalid("the key or the value is none of the table's").at(keyspace, key).caused_by(error)
+        }
+        _ => error,
+    }
+}
+
+/// The changes that put entries of a record which has none of them yet.
+pub(crate) fn put_entries(
+    scope: &impl Scope,
+    entries: impl Iterator<Item = Entry>,
+    key: &Key,
+    record: &Record<Payload>,
+) -> Result<Changes> {
+    let mut changes = Changes::new();
+    for entry in entries {
+        check_entry(scope, &entry, key)?;
+        changes.push(put_entry(scope, entry, key, record));
+    }
+    Ok(changes)
+}
+
+/// Whether a record can have an entry: its length, and for a unique index that no other record holds the value.
+fn check_entry(scope: &impl Scope, entry: &Entry, key: &Key) -> Result<()> {
+    check_derived_key(&entry.key).map_err(|error| error.during("index").in_keyspace(entry.keyspace))?;
+    match entry.holds {
+        Holds::PrimaryKey => check_free(scope, entry, key),
+        Holds::Nothing | Holds::Record => Ok(()),
+    }
 }
 
 fn put_entry(scope: &impl Scope, entry: Entry, key: &Key, record: &Record<Payload>) -> Write {

@@ -102,8 +102,8 @@ impl<K, V, F> Index<K, V, F> {
         self.with(|inner| inner.holds = Holds::Record)
     }
 
-    /// Names what its function computes; 1 at first. A table cannot be opened with another version than it was
-    /// written with.
+    /// Names what its function computes; 1 at first. A table that was written with another version builds the index anew
+    /// when it is opened.
     #[must_use]
     pub fn version(self, version: u32) -> Self {
         self.with(|inner| inner.version = version)

@@ -77,6 +77,7 @@ impl Keyspace {
         }
         match name.strip_prefix('_') {
             Some("expiry") => Ok(Keyspace::system("_expiry", KeyspaceKind::Derived)),
+            Some("copying") => Ok(Keyspace::system("_copying", KeyspaceKind::System)),
             Some("tables") => Ok(Keyspace::system("_tables", KeyspaceKind::System)),
             _ => Keyspace::new(name),
         }

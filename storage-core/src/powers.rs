@@ -1,7 +1,8 @@
 //! Optional powers: what only some engines can do, a small trait each.
 //!
 //! An application reaches them through [`Database::engine`](crate::Database::engine), or through
-//! [`AnyEngine::downcast_ref`](crate::AnyEngine::downcast_ref). They are used while the database is open.
+//! [`AnyEngine::downcast_ref`](crate::AnyEngine::downcast_ref), with the trait in scope:
+//! `use storage_core::engine::Compact; db.engine().compact()?`. They are used while the database is open.
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use crate::database::Database;
 use crate::engine::{Engine, Snapshot as EngineSnapshot};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::found::Found;
 use crate::keyspace::Keyspace;
 use crate::range::{Direction, KeyRange};
@@ -36,6 +36,9 @@ pub trait Read: Get {
         range: KeyRange,
         direction: Direction,
     ) -> Result<Range<'_, <Self::Engine as Engine>::Snapshot>>;
+
+    /// Whether it shows the indexes of a table whole: one that was taken before they were built does not.
+    fn check_shows(&self, table: Keyspace) -> Result<()>;
 }
 
 mod sealed {
@@ -83,6 +86,16 @@ impl<E: Engine> Read for Snapshot<E> {
     ) -> Result<Range<'_, E::Snapshot>> {
         self.range(keyspace, &range, direction)
     }
+
+    fn check_shows(&self, table: Keyspace) -> Result<()> {
+        match self.shared().built(table) <= self.version() {
+            true => Ok(()),
+            false => {
+                let message = "the snapshot was taken before the table's indexes were built";
+                Err(Error::invalid(message).in_keyspace(table))
+            }
+        }
+    }
 }
 
 impl<E: Engine> Get for Transaction<'_, E> {
@@ -109,5 +122,16 @@ impl<E: Engine> Read for Transaction<'_, E> {
         direction: Direction,
     ) -> Result<Range<'_, E::Snapshot>> {
         self.range(keyspace, range, direction)
+    }
+
+    fn check_shows(&self, table: Keyspace) -> Result<()> {
+        match self.shared().built(table) <= self.version() {
+            true => Ok(()),
+            // Run again, it begins behind them.
+            false => {
+                let message = "the table's indexes were built since the transaction began";
+                Err(Error::new(Kind::Conflict, message).in_keyspace(table))
+            }
+        }
     }
 }

@@ -35,7 +35,7 @@ pub const STAMP_LEN: usize = 24;
 /// | 8-15 | expiry in nanoseconds since 1970, 0 for never |
 /// | 16 | flags: 1 compressed with lz4, 2 counter, 4 checksums present |
 /// | 17 | the user byte |
-/// | 18-19 | zero: kept for the schema version |
+/// | 18-19 | the schema version of a table's value |
 /// | 20 | codec: 0 raw, 1 bincode, 2 JSON |
 /// | 21-23 | zero; `ext` for a row that another program wrote |
 ///
@@ -106,6 +106,12 @@ impl Stamp {
         self.0[20]
     }
 
+    /// The schema version of a table's value; 0 for any other.
+    #[inline]
+    pub(crate) fn schema(&self) -> u16 {
+        u16::from_le_bytes([self.0[18], self.0[19]])
+    }
+
     #[inline]
     pub(crate) fn is_compressed(&self) -> bool {
         self.0[16] & FLAG_LZ4 != 0
@@ -130,6 +136,12 @@ impl Stamp {
     #[must_use]
     pub(crate) fn with_codec(mut self, id: u8) -> Self {
         self.0[20] = id;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_schema(mut self, version: u16) -> Self {
+        self.0[18..20].copy_from_slice(&version.to_le_bytes());
         self
     }
 

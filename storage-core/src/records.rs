@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::derived::Skip;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
@@ -169,6 +170,11 @@ impl<R: Read, K: TableKey, V: TableValue> RecordEntry<'_, '_, R, K, V> {
                 indexed(self.table, self.source, index, &primary)
             }
         }
+    }
+
+    /// When it stops being visible; `None` if never. The value is not read.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.entry.expires_at()
     }
 
     /// The key under which it was read, as bytes: that of the index, where it was read through one.

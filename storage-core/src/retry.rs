@@ -110,7 +110,7 @@ fn begin<'s, E: Engine>(
         let label = Label::register(shared);
         match (shared.moment(intent, deadline), lane) {
             (Err(error), Some(lane)) if error.kind() == Kind::ForeignCommit => {
-                shared.note_foreign_commit(lane);
+                shared.note_foreign_commit(lane)?;
             }
             (moment, _) => return Ok((label, moment?)),
         }

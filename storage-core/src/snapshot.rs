@@ -103,7 +103,16 @@ impl<E: Engine> Snapshot<E> {
         Range::over(&self.engine, keyspace, range, direction, self.shared.sight(Liveness::At(self.now)))
     }
 
-    /// The same, expired records included.
+    /// The engine's snapshot.
+    pub(crate) fn pinned(&self) -> &E::Snapshot {
+        &self.engine
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<E> {
+        &self.shared
+    }
+
+    /// The same range, expired records included.
     pub(crate) fn range_of_all(
         &self,
         keyspace: Keyspace,

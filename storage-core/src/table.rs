@@ -25,6 +25,7 @@ use crate::read::{Get, Read};
 use crate::record::{Memo, Payload, Record, Stamp, Value};
 use crate::records::{Records, Via, skip};
 use crate::scan::Entry;
+use crate::schema::Schema;
 use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 
@@ -66,6 +67,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) keyspace: Keyspace,
     codec: Codec,
     compress_above: Option<usize>,
+    schema: Schema<V>,
     indexes: Vec<Arc<dyn IndexPart<K, V>>>,
 }
 
@@ -74,6 +76,7 @@ pub struct TableBuilder<K, V> {
     name: String,
     codec: Codec,
     compress_above: Option<usize>,
+    schema: Schema<V>,
     indexes: Vec<Arc<dyn IndexPart<K, V>>>,
     types: PhantomData<fn() -> (K, V)>,
 }
@@ -93,6 +96,50 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
         self
     }
 
+    /// Names the version of the type of the values, which each record keeps; 0 unless it is set.
+    ///
+    /// Raise it when the type changes so that older records would be decoded wrongly or not at all, and say how those
+    /// become values of today with [`upcast`](Self::upcast). They stay as they are stored until they are put again. A
+    /// record of a newer version, which a newer program wrote, is `Invalid` when it is read, and so is one without an
+    /// upcast. Raw puts name no version and are read as the newest.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use storage_core::{Database, Table};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Person {
+    ///     name: String,
+    ///     born: Option<u16>,
+    /// }
+    ///
+    /// let db = Database::new(storage_mem::MemEngine::new())?;
+    /// // Version 0 was the name alone.
+    /// let people = Table::<u64, Person>::define("people")
+    ///     .schema(1)
+    ///     .upcast(0, |name: String| Person { name, born: None })
+    ///     .open(&db)?;
+    /// # Ok::<(), storage_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn schema(mut self, version: u16) -> Self {
+        self.schema.set_version(version);
+        self
+    }
+
+    /// Reads records of an older schema version as `Old`, and makes them values of today with `upcast`.
+    ///
+    /// `upcast` must be pure, as the functions of indexes are: it runs whenever such a record is read.
+    #[must_use]
+    pub fn upcast<Old: DeserializeOwned>(
+        mut self,
+        from: u16,
+        upcast: impl Fn(Old) -> V + Send + Sync + 'static,
+    ) -> Self {
+        self.schema.add_upcast(from, upcast);
+        self
+    }
+
     /// Keeps an index.
     #[must_use]
     pub fn index<F>(mut self, index: &Index<K, V, F>) -> Self {
@@ -102,7 +149,14 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
 
     /// Opens the table, and records it in the store if it is new.
     ///
-    /// `Invalid` if its keyspace was written with other indexes, or not as a table, and is not empty.
+    /// Where its records were written with other indexes, those that are new or have another version are built first,
+    /// and those that are gone are dropped; nobody else commits until that is done. Indexes that stay are not touched.
+    /// A record that cannot be read has no entry in what was built, and [`Table::damaged`] lists it. Should it end
+    /// early, the next opening builds all of them; no record changes.
+    ///
+    /// `Invalid` if the table is open with other indexes, if its keyspace is not empty and was not written as a table,
+    /// or if a record has a schema version that it cannot read; `AlreadyExists` if two records have the same value of
+    /// a unique index that would be built.
     pub fn open<E: Engine>(self, db: &Database<E>) -> Result<Table<K, V>> {
         let keyspace = Keyspace::new(&self.name)?;
         let mut id = String::from("table");
@@ -114,8 +168,9 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
             index.bind(keyspace)?;
             id = format!("{id};{}", index.id());
         }
-        let (codec, compress_above) = (self.codec, self.compress_above);
-        let inner = Arc::new(Inner { keyspace, codec, compress_above, indexes: self.indexes });
+        self.schema.check().map_err(|error| error.in_keyspace(keyspace))?;
+        let TableBuilder { codec, compress_above, schema, indexes, .. } = self;
+        let inner = Arc::new(Inner { keyspace, codec, compress_above, schema, indexes });
         let of_records = Arc::clone(&inner);
         let derive =
             move |key: &[u8], stamp: Stamp, value: &[u8], memo: Option<&Memo>, entries: &mut Entries| {
@@ -127,7 +182,7 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
             };
         let derive = (!inner.indexes.is_empty()).then(|| Box::new(derive) as Box<Derive>);
         let namings = inner.indexes.iter().map(|index| index.naming()).collect();
-        db.define(keyspace, Definition { id, derive, namings })?;
+        db.define(keyspace, Definition { id, derive, namings, built: 0 })?;
         Ok(Table { inner })
     }
 }
@@ -141,9 +196,7 @@ impl<K: TableKey, V: TableValue> Inner<K, V> {
         if let Some(kept) = memo.and_then(Memo::get) {
             return Ok(kept);
         }
-        // A raw write names no codec.
-        let codec = if stamp.codec() == 0 { self.codec } else { Codec::from_id(stamp.codec())? };
-        let decoded = Arc::new(codec.decode(value)?);
+        let decoded = Arc::new(self.schema.decode(self.codec, stamp, value)?);
         if let Some(memo) = memo {
             memo.set(Arc::clone(&decoded));
         }
@@ -172,9 +225,14 @@ impl<K: TableKey, V: TableValue> Inner<K, V> {
         self.indexes.iter().try_for_each(|index| index.entries(key, value, primary, entries))
     }
 
+    /// The stamp of a value that is not compressed.
+    fn stamp(&self, attributes: Attributes) -> Result<Stamp> {
+        Ok(attributes.stamp()?.with_codec(self.codec.id()).with_schema(self.schema.version()))
+    }
+
     /// The stamp and stored form of a value.
     fn pack(&self, attributes: Attributes, value: &[u8]) -> Result<Record<Payload>> {
-        let stamp = attributes.stamp()?.with_codec(self.codec.id());
+        let stamp = self.stamp(attributes)?;
         let packed =
             self.compress_above.filter(|above| value.len() > *above).and_then(|_| compress::compress(value));
         Ok(match packed {
@@ -191,6 +249,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
             name: name.to_owned(),
             codec: Codec::default(),
             compress_above: None,
+            schema: Schema::first(),
             indexes: Vec::new(),
             types: PhantomData,
         }
@@ -327,7 +386,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         value: &V,
         attributes: Attributes,
     ) -> Result<()> {
-        let stamp = attributes.stamp()?.with_codec(self.inner.codec.id());
+        let stamp = self.inner.stamp(attributes)?;
         let value = self.inner.codec.encode_template(value)?;
         txn.put_template_as(self.inner.keyspace, Template::of(key), value, stamp)
     }
@@ -407,6 +466,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
             () if index.is_covering() => Via::Covering(keyspace, skip::<F>),
             () => Via::Index(keyspace, skip::<F>),
         };
+        from.check_shows(self.inner.keyspace)?;
         let entries = from.read_range(keyspace, range, direction)?;
         Ok(Records::new(Arc::clone(&self.inner), from, entries, via))
     }
@@ -422,6 +482,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
         if !index.is_unique() {
             return Err(Error::invalid("the index is not unique: read its range").in_keyspace(keyspace));
         }
+        from.check_shows(self.inner.keyspace)?;
         let Some(primary) = from.get_record(keyspace, &Key::of(fields)?)? else { return Ok(None) };
         let value = indexed(&self.inner, from, keyspace, &primary)?;
         Ok(Some((self.inner.unpack_key(&primary)?, value)))

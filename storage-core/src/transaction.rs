@@ -330,7 +330,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
     }
 
     /// Applies changes to the pending writes, if the transaction stays within its limit.
-    fn apply(&mut self, changes: Changes) -> Result<()> {
+    pub(crate) fn apply(&mut self, changes: Changes) -> Result<()> {
         let len: usize = changes.iter().map(Write::len_bytes).sum();
         self.shared.limits().check_transaction(self.overlay.len_bytes() + len)?;
         for Write { keyspace, key, change } in changes {
@@ -391,9 +391,19 @@ impl<'db, E: Engine> Transaction<'db, E> {
         Ok(records.next()?.is_some())
     }
 
+    /// A version that it shows.
+    pub(crate) fn version(&self) -> u64 {
+        self.label.version()
+    }
+
     /// What the parts of core need that work through a transaction.
     pub(crate) fn shared(&self) -> &'db Shared<E> {
         self.shared
+    }
+
+    /// The engine's snapshot, read past the pending writes and past what is noted of reads.
+    pub(crate) fn pinned(&self) -> &E::Snapshot {
+        &self.snapshot
     }
 
     /// Deletes a key of a keyspace that only core writes.

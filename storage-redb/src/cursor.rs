@@ -1,6 +1,7 @@
 //! A cursor: redb's range from one of its ends, and the entry on which it stands, in redb's page.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use storage_core::engine::Cursor;
 use storage_core::{Direction, Keyspace, Result, Stamp, Value};
@@ -14,6 +15,8 @@ pub struct RedbCursor<'a> {
     direction: Direction,
     /// `None` where there is nothing to walk through.
     entries: Option<redb::Range<'a, Bytes, Bytes>>,
+    /// redb panicked on what it found.
+    given_up: bool,
     here: Option<Entry<'a>>,
 }
 
@@ -23,11 +26,11 @@ impl<'a> RedbCursor<'a> {
         direction: Direction,
         entries: redb::Range<'a, Bytes, Bytes>,
     ) -> Self {
-        RedbCursor { keyspace, direction, entries: Some(entries), here: None }
+        RedbCursor { keyspace, direction, entries: Some(entries), given_up: false, here: None }
     }
 
     pub(crate) fn empty(keyspace: Keyspace, direction: Direction) -> Self {
-        RedbCursor { keyspace, direction, entries: None, here: None }
+        RedbCursor { keyspace, direction, entries: None, given_up: false, here: None }
     }
 
     #[inline]
@@ -37,21 +40,30 @@ impl<'a> RedbCursor<'a> {
 }
 
 impl Cursor for RedbCursor<'_> {
-    /// redb's range repeats that it failed, so nothing is kept of it here.
+    /// redb's range repeats that it failed, but not that it panicked: then nothing of it is kept.
     #[inline]
     fn advance(&mut self) -> Result<bool> {
-        let Some(entries) = &mut self.entries else { return Ok(false) };
-        let next = match self.direction {
-            Direction::Forward => entries.next(),
-            Direction::Reverse => entries.next_back(),
+        let Some(entries) = &mut self.entries else {
+            return if self.given_up { Err(error::given_up("range")) } else { Ok(false) };
         };
-        // In one step: what redb lends is large, and every other way moves it once more.
-        match next {
-            Some(Ok((key, value))) => self.here = Some(Entry::new(key, value)),
-            Some(Err(cause)) => return Err(error::failed("range", cause)),
-            None => self.here = None,
-        }
-        Ok(self.here.is_some())
+        let (direction, here) = (self.direction, &mut self.here);
+        let advanced = catch_unwind(AssertUnwindSafe(|| {
+            let next = match direction {
+                Direction::Forward => entries.next(),
+                Direction::Reverse => entries.next_back(),
+            };
+            // In one step: what redb lends is large, and every other way moves it once more.
+            match next {
+                Some(Ok((key, value))) => here.insert(Entry::new(key, value)).touch(),
+                Some(Err(cause)) => return Err(error::failed("range", cause)),
+                None => *here = None,
+            }
+            Ok(here.is_some())
+        }));
+        advanced.unwrap_or_else(|_| {
+            (self.entries, self.given_up) = (None, true);
+            Err(error::given_up("range"))
+        })
     }
 
     #[inline]

@@ -33,9 +33,11 @@ impl RedbEngine {
         RedbOptions::at(path.as_ref()).open()
     }
 
-    pub(crate) fn with_settings(settings: Settings) -> Result<Self> {
-        disk::create_if_missing(&settings, |file| header::open(file, &settings)?.0.close())?;
-        RedbEngine::assemble(disk::open(&settings)?, settings)
+    pub(crate) fn with_settings(settings: &Settings) -> Result<Self> {
+        error::guarded("open", || {
+            disk::create_if_missing(settings, |file| header::open(file, settings)?.0.close())?;
+            RedbEngine::assemble(disk::open(settings)?, settings.clone())
+        })
     }
 
     /// The engine on what redb opened, whatever backend it stands on.
@@ -69,10 +71,12 @@ impl Engine for RedbEngine {
 
     #[inline]
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<RedbOwned>>> {
-        let view = self.newest.view()?;
-        let Some(table) = view.table(keyspace)? else { return Ok(None) };
-        let found = table.get_owned(key).map_err(|cause| error::failed("get", cause))?;
-        found.map(|guard| owned(keyspace, key, guard)).transpose()
+        error::guarded("get", || {
+            let view = self.newest.view()?;
+            let Some(table) = view.table(keyspace)? else { return Ok(None) };
+            let found = table.get_owned(key).map_err(|cause| error::failed("get", cause))?;
+            found.map(|guard| owned(keyspace, key, guard)).transpose()
+        })
     }
 
     fn kept(&self, _: Keyspace, _: &[u8]) -> Option<(Stamp, Decoded)> {
@@ -84,7 +88,7 @@ impl Engine for RedbEngine {
     }
 
     fn snapshot(&self, _: Intent) -> Result<RedbSnapshot> {
-        self.newest.view().map(RedbSnapshot::new)
+        error::guarded("begin to read", || self.newest.view().map(RedbSnapshot::new))
     }
 
     fn commit(&self, commit: Commit<'_, RedbSnapshot>) -> Result<()> {

@@ -1,9 +1,10 @@
 //! What redb's errors mean to a caller, by their variants, never by their text.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::CommitError;
-use storage_core::{Error, Kind};
+use storage_core::{Error, Kind, Result};
 
 /// The engine's name, as errors and capabilities carry it.
 pub(crate) const NAME: &str = "redb";
@@ -14,6 +15,25 @@ pub(crate) fn failed(doing: &'static str, cause: impl Into<redb::Error>) -> Erro
     let cause = cause.into();
     let (kind, message) = classify(&cause);
     Error::new(kind, message).in_engine(NAME).during(doing).caused_by(cause)
+}
+
+/// Does what redb does with the file. On a damaged one it may panic, which is an error like any other damage.
+#[inline]
+pub(crate) fn guarded<T>(doing: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(given_up(doing)))
+}
+
+/// The error of a call in which redb panicked.
+#[cold]
+pub(crate) fn given_up(doing: &'static str) -> Error {
+    Error::new(Kind::Corrupt, "the file is damaged: redb gave up on it").in_engine(NAME).during(doing)
+}
+
+/// The error of a commit in the middle of which redb panicked.
+#[cold]
+pub(crate) fn commit_given_up(cause: Error) -> Error {
+    let message = "redb gave up on the file in the middle of the commit";
+    Error::new(Kind::CommitUnknown, message).in_engine(NAME).during("commit").caused_by(cause)
 }
 
 /// The error of an operation on the file outside redb.
@@ -71,7 +91,7 @@ fn classify_io(kind: io::ErrorKind) -> (Kind, &'static str) {
             (Kind::Full, "there is no room for the file")
         }
         Io::NotFound => (Kind::Invalid, "there is no such file"),
-        Io::IsADirectory | Io::NotADirectory | Io::InvalidFilename => {
+        Io::IsADirectory | Io::NotADirectory | Io::InvalidFilename | Io::InvalidInput => {
             (Kind::Invalid, "the path is no file's")
         }
         // So redb calls a file that does not begin as its own do.

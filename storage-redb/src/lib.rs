@@ -27,6 +27,8 @@ mod cursor;
 mod disk;
 mod engine;
 mod error;
+#[cfg(test)]
+mod faults;
 mod header;
 mod newest;
 mod options;

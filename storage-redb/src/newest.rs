@@ -15,6 +15,7 @@
 //! lock for itself: no commit runs then, and no view begins.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -85,7 +86,8 @@ pub(crate) struct Manner {
 pub(crate) struct Newest {
     file: RwLock<Held>,
     view: RwLock<Option<Arc<View>>>,
-    /// Whether commits may be lost in a crash. Written only inside write transactions, of which there is one at a time.
+    /// Whether commits may be lost in a crash. It is cleared only inside write transactions, of which there is one at a
+    /// time, and set again if those fail: what they were to make durable is not.
     unsynced: AtomicBool,
 }
 
@@ -134,27 +136,38 @@ impl Newest {
         manner: Manner,
         change: impl FnOnce(&WriteTransaction) -> Result<()>,
     ) -> Result<()> {
-        let file = self.file.read();
-        let mut transaction = begin_write(file.open()?.writable()?, manner)?;
-        change(&transaction)?;
-        let (redb, unsynced) = match manner.durability {
-            Durability::Sync => (redb::Durability::Immediate, false),
-            Durability::Deferred => (redb::Durability::None, true),
-        };
-        transaction.set_durability(redb).map_err(|cause| error::failed("commit", cause))?;
-        self.unsynced.store(unsynced, Ordering::SeqCst);
-        self.forget();
-        let done = transaction.commit();
-        self.forget();
-        done.map_err(error::commit)
+        let mut writing = false;
+        let done = error::guarded("commit", || {
+            let file = self.file.read();
+            let mut transaction = begin_write(file.open()?.writable()?, manner)?;
+            change(&transaction)?;
+            let (redb, unsynced) = match manner.durability {
+                Durability::Sync => (redb::Durability::Immediate, false),
+                Durability::Deferred => (redb::Durability::None, true),
+            };
+            transaction.set_durability(redb).map_err(|cause| error::failed("commit", cause))?;
+            self.unsynced.store(unsynced, Ordering::SeqCst);
+            self.forget();
+            writing = true;
+            let done = transaction.commit();
+            self.forget();
+            done.map_err(error::commit)
+        });
+        done.inspect_err(|_| self.unsynced.store(true, Ordering::SeqCst)).map_err(|error| {
+            match writing && error.kind() == Kind::Corrupt {
+                true => error::commit_given_up(error),
+                false => error,
+            }
+        })
     }
 
     /// Makes every commit durable, with a commit that changes nothing. On a file that is open read-only all are.
     pub(crate) fn sync(&self) -> Result<()> {
-        match self.file.read().open()? {
+        let synced = error::guarded("sync", || match self.file.read().open()? {
             File::Writable(database) => self.sync_file(database),
             File::ReadOnly(_) => Ok(()),
-        }
+        });
+        synced.inspect_err(|_| self.unsynced.store(true, Ordering::SeqCst))
     }
 
     fn sync_file(&self, database: &Database) -> Result<()> {
@@ -167,17 +180,19 @@ impl Newest {
 
     /// Makes everything durable and releases the file. Snapshots that are still held fail from then on.
     pub(crate) fn close(&self) -> Result<()> {
-        let mut file = self.file.write();
-        let synced = match &*file {
-            // Dropping it makes them durable as well, but would not tell if that failed.
-            Held::Open(File::Writable(database)) if self.unsynced.load(Ordering::SeqCst) => {
-                self.sync_file(database)
-            }
-            _ => Ok(()),
-        };
-        self.forget();
-        *file = Held::Closed;
-        synced
+        error::guarded("close", || {
+            let mut file = self.file.write();
+            let synced = match &*file {
+                // Dropping it makes them durable as well, but would not tell if that failed.
+                Held::Open(File::Writable(database)) if self.unsynced.load(Ordering::SeqCst) => {
+                    self.sync_file(database)
+                }
+                _ => Ok(()),
+            };
+            self.forget();
+            drop(mem::replace(&mut *file, Held::Closed));
+            synced
+        })
     }
 
     /// Does what needs the file alone: no commit runs meanwhile, and no view begins.
@@ -190,7 +205,7 @@ impl Newest {
         let Held::Open(File::Writable(database)) = &mut *file else {
             unreachable!("it is open and writable")
         };
-        let done = work(database);
+        let done = error::guarded("work alone", || work(database));
         if done.as_ref().is_err_and(|error| error.kind() == Kind::Corrupt) {
             *file = Held::GivenUp;
         }

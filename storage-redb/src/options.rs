@@ -68,7 +68,7 @@ const CACHE_BYTES: usize = 1 << 30;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct RedbOptions(Settings);
+pub struct RedbOptions(pub(crate) Settings);
 
 impl RedbOptions {
     /// The file at `path`: read and written, created if it is missing, quick repair at `sync`, a cache of 1 GiB.
@@ -117,7 +117,7 @@ impl RedbOptions {
     /// `Busy` if it is open elsewhere; `Invalid` if it is missing and may not be created, is no file, belongs to
     /// another program, or has a newer format; `Corrupt` if it is damaged.
     pub fn open(self) -> Result<RedbEngine> {
-        RedbEngine::with_settings(self.0)
+        RedbEngine::with_settings(&self.0)
     }
 }
 

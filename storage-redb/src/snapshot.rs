@@ -29,9 +29,11 @@ impl Snapshot for RedbSnapshot {
 
     #[inline]
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<RedbValue<'_>>>> {
-        let Some(table) = self.0.table(keyspace)? else { return Ok(None) };
-        let found = ReadableTable::get(table, key).map_err(|cause| error::failed("get", cause))?;
-        found.map(|guard| lent(keyspace, key, guard)).transpose()
+        error::guarded("get", || {
+            let Some(table) = self.0.table(keyspace)? else { return Ok(None) };
+            let found = ReadableTable::get(table, key).map_err(|cause| error::failed("get", cause))?;
+            found.map(|guard| lent(keyspace, key, guard)).transpose()
+        })
     }
 
     fn get_many(&self, keyspace: Keyspace, keys: &[&[u8]]) -> Result<Vec<Option<Record<RedbValue<'_>>>>> {
@@ -39,13 +41,15 @@ impl Snapshot for RedbSnapshot {
     }
 
     fn range(&self, keyspace: Keyspace, range: &KeyRange, direction: Direction) -> Result<RedbCursor<'_>> {
-        let table = match range.is_empty() {
-            false => self.0.table(keyspace)?,
-            true => None,
-        };
-        let Some(table) = table else { return Ok(RedbCursor::empty(keyspace, direction)) };
-        let entries = ReadableTable::range::<&[u8]>(table, bounds(range.start(), range.end()))
-            .map_err(|cause| error::failed("range", cause))?;
-        Ok(RedbCursor::new(keyspace, direction, entries))
+        error::guarded("range", || {
+            let table = match range.is_empty() {
+                false => self.0.table(keyspace)?,
+                true => None,
+            };
+            let Some(table) = table else { return Ok(RedbCursor::empty(keyspace, direction)) };
+            let entries = ReadableTable::range::<&[u8]>(table, bounds(range.start(), range.end()))
+                .map_err(|cause| error::failed("range", cause))?;
+            Ok(RedbCursor::new(keyspace, direction, entries))
+        })
     }
 }

@@ -70,6 +70,13 @@ impl<'a> Entry<'a> {
         Entry { key, value: RedbValue(value) }
     }
 
+    /// Looks at both once, where redb may still panic: what it lends of a damaged page can reach beyond it.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        self.key.value();
+        self.value.0.value();
+    }
+
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         self.key.value()

@@ -45,8 +45,8 @@ fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqli
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-    let checkpoint_pages = match role {
-        Role::Write => settings.checkpoint_pages,
+    let autocheckpoint_pages = match role {
+        Role::Write => settings.autocheckpoint_pages,
         Role::Read => {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
             0
@@ -60,7 +60,7 @@ fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqli
         "PRAGMA cache_size = -{};
          PRAGMA mmap_size = {};
          PRAGMA temp_store = {temp_store};
-         PRAGMA wal_autocheckpoint = {checkpoint_pages};
+         PRAGMA wal_autocheckpoint = {autocheckpoint_pages};
          PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
          PRAGMA fullfsync = ON;
          PRAGMA checkpoint_fullfsync = ON;",
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_and_no_schema_is_rewritten() {
-        let engine = SqliteEngine::in_memory().unwrap();
+        let engine = SqliteEngine::memory().unwrap();
         for role in [Role::Write, Role::Read] {
             let connection = engine.pool().open(role).unwrap();
             let run = |text: &str| code(connection.execute_batch(text));

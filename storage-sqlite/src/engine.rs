@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::commit::apply;
 use crate::connection::{Role, prepare_in, value};
-use crate::options::{OnClose, Place, Settings, SqliteOptions, TempStore};
+use crate::options::{AtClose, Place, Settings, SqliteOptions, TempStore};
 use crate::pool::Pool;
 use crate::snapshot::{SqliteSnapshot, get, keyspaces};
 use crate::writer::{self, Level, Others, Writing};
@@ -47,8 +47,8 @@ impl SqliteEngine {
     }
 
     /// A new database in memory, with the default options.
-    pub fn in_memory() -> Result<Self> {
-        SqliteOptions::in_memory().open()
+    pub fn memory() -> Result<Self> {
+        SqliteOptions::memory().open()
     }
 
     pub(crate) fn with_settings(mut settings: Settings) -> Result<Self> {
@@ -125,7 +125,7 @@ fn read_back(connection: &Connection, settings: &mut Settings) -> rusqlite::Resu
     };
     let wait: u32 = value(connection, "PRAGMA busy_timeout")?;
     settings.busy_timeout = std::time::Duration::from_millis(wait.into());
-    settings.checkpoint_pages = value(connection, "PRAGMA wal_autocheckpoint")?;
+    settings.autocheckpoint_pages = value(connection, "PRAGMA wal_autocheckpoint")?;
     Ok(())
 }
 
@@ -193,9 +193,9 @@ impl Engine for SqliteEngine {
     fn close(&self) -> Result<()> {
         self.pool.close();
         let closed = match &self.writer {
-            Some(writer) => writer.close(|connection| match self.settings.on_close {
-                OnClose::Nothing => Ok(()),
-                OnClose::Optimize => {
+            Some(writer) => writer.close(|connection| match self.settings.at_close {
+                AtClose::Nothing => Ok(()),
+                AtClose::Optimize => {
                     connection.execute_batch(sql::OPTIMIZE).map_err(|cause| error::failed("optimize", cause))
                 }
             }),
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn database_in_memory_leaves_no_directory_behind() {
         for close in [true, false] {
-            let engine = SqliteEngine::in_memory().unwrap();
+            let engine = SqliteEngine::memory().unwrap();
             put(&engine, "a", Durability::Sync);
             let directory = engine.path.parent().unwrap().to_owned();
             assert!(directory.is_dir());
@@ -285,7 +285,7 @@ mod tests {
             put(&engine, "a", durability);
             assert_eq!(level(&engine), expected);
         }
-        let memory = SqliteEngine::in_memory().unwrap();
+        let memory = SqliteEngine::memory().unwrap();
         put(&memory, "a", Durability::Sync);
         assert_eq!(level(&memory), 0);
     }

@@ -6,7 +6,7 @@
 //! | `store` | the random id of the store: the sixteen bytes of a UUID |
 //! | `syncs` | a number that `sync` counts up, so that there is something to make durable |
 //!
-//! The file's `application_id` is [`APPLICATION`], which tools such as `file` show.
+//! The file's `application_id` is [`APPLICATION`], which tools such as `file` show; its `user_version` is the format too.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -17,8 +17,8 @@ use crate::connection::{run, value};
 use crate::options::Settings;
 use crate::{error, sql};
 
-/// "stor", as the id of the application that a file belongs to.
-const APPLICATION: i64 = 0x7374_6f72;
+/// "STOR", as the id of the application that a file belongs to.
+const APPLICATION: i64 = 0x5354_4f52;
 
 const FORMAT: &str = "format";
 const STORE: &str = "store";
@@ -91,7 +91,9 @@ fn write(connection: &Connection) -> Result<Uuid> {
     }
     let store = Uuid::new_v4();
     let write = || {
-        connection.execute_batch(&format!("PRAGMA application_id = {APPLICATION}"))?;
+        connection.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT_VERSION}"
+        ))?;
         connection.execute_batch(sql::CREATE_HEADER)?;
         connection.execute(sql::PUT_HEADER, (FORMAT, FORMAT_VERSION))?;
         connection.execute(sql::PUT_HEADER, (STORE, store.as_bytes().as_slice()))?;

@@ -37,7 +37,7 @@ impl SqliteEngine {
             return Err(error::invalid("create a view", "nothing was written yet").in_keyspace(keyspace));
         }
         drop(look);
-        let name = format!("{}$json", texts.name);
+        let name = format!("{}$json", keyspace.name());
         connection.execute_batch(&sql::create_json_view(&texts.name, &name, fields)).map_err(failed)?;
         writing.commit().map(|()| name)
     }

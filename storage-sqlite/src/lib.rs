@@ -42,5 +42,5 @@ mod writer;
 
 pub use cursor::SqliteCursor;
 pub use engine::SqliteEngine;
-pub use options::{IfMissing, OnClose, Place, Profile, Settings, SqliteOptions, TempStore};
+pub use options::{AtClose, IfMissing, Place, Profile, Settings, SqliteOptions, TempStore};
 pub use snapshot::SqliteSnapshot;

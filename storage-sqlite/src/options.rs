@@ -43,21 +43,21 @@ pub enum TempStore {
 /// What is done before the database is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum OnClose {
+pub enum AtClose {
     /// Nothing more than to make everything durable.
-    #[default]
     Nothing,
     /// SQLite looks whether its statistics help the queries of other programs, and renews them (`PRAGMA optimize`).
+    #[default]
     Optimize,
 }
 
 /// A choice of settings for a kind of machine.
 ///
-/// | | cache of a connection | mapped | checkpoint after | readers kept |
-/// |---|---|---|---|---|
-/// | `Balanced` | 16 MiB | 256 MiB | 4,000 pages | 16 |
-/// | `Small` | 1 MiB | nothing | 500 pages | 2 |
-/// | `LargeMemory` | 64 MiB | 8 GiB | 16,000 pages | 64 |
+/// | | cache of a connection | mapped | checkpoint after | readers kept | temporary data |
+/// |---|---|---|---|---|---|
+/// | `Balanced` | 16 MiB | 256 MiB | 4,000 pages | 16 | in memory |
+/// | `Small` | 1 MiB | nothing | 500 pages | 2 | in files |
+/// | `LargeMemory` | 64 MiB | 8 GiB | 16,000 pages | 64 | in memory |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
@@ -87,11 +87,11 @@ pub struct Settings {
     /// How long a call waits for what others hold. Then it is `Busy`.
     pub busy_timeout: Duration,
     /// The log is moved into the file once it has so many pages; 0 for never.
-    pub checkpoint_pages: u32,
+    pub autocheckpoint_pages: u32,
     /// How many connections that nobody reads with stay open.
     pub readers_kept: usize,
     /// What is done before it is closed.
-    pub on_close: OnClose,
+    pub at_close: AtClose,
     /// Whether it can be written.
     pub access: Access,
     /// What happens where there is no file.
@@ -132,7 +132,7 @@ impl SqliteOptions {
     }
 
     /// A database in memory, empty at first, with the balanced profile.
-    pub fn in_memory() -> Self {
+    pub fn memory() -> Self {
         SqliteOptions::new(Place::Memory)
     }
 
@@ -144,9 +144,9 @@ impl SqliteOptions {
             page_bytes: PAGE_BYTES,
             temp_store: TempStore::default(),
             busy_timeout: BUSY_TIMEOUT,
-            checkpoint_pages: 0,
+            autocheckpoint_pages: 0,
             readers_kept: 0,
-            on_close: OnClose::default(),
+            at_close: AtClose::default(),
             access: Access::default(),
             if_missing: IfMissing::default(),
         })
@@ -156,14 +156,15 @@ impl SqliteOptions {
     /// Sets caches, log and readers as a profile has them. What is set behind it stands.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
-        let (cache, mmap, pages, readers) = match profile {
-            Profile::Balanced => (16 << 20, 256 << 20, 4_000, 16),
-            Profile::Small => (1 << 20, 0, 500, 2),
-            Profile::LargeMemory => (64 << 20, 8 << 30, 16_000, 64),
+        let (cache, mmap, pages, readers, temp) = match profile {
+            Profile::Balanced => (16 << 20, 256 << 20, 4_000, 16, TempStore::Memory),
+            Profile::Small => (1 << 20, 0, 500, 2, TempStore::File),
+            Profile::LargeMemory => (64 << 20, 8 << 30, 16_000, 64, TempStore::Memory),
         };
+        self.0.temp_store = temp;
         self.0.cache_bytes = cache;
         self.0.mmap_bytes = mmap;
-        self.0.checkpoint_pages = pages;
+        self.0.autocheckpoint_pages = pages;
         self.0.readers_kept = readers;
         self
     }
@@ -205,8 +206,8 @@ impl SqliteOptions {
 
     /// Moves the log into the file once it has so many pages; 0 for never.
     #[must_use]
-    pub fn checkpoint_pages(mut self, pages: u32) -> Self {
-        self.0.checkpoint_pages = pages;
+    pub fn autocheckpoint_pages(mut self, pages: u32) -> Self {
+        self.0.autocheckpoint_pages = pages;
         self
     }
 
@@ -219,8 +220,8 @@ impl SqliteOptions {
 
     /// Chooses what is done before it is closed.
     #[must_use]
-    pub fn on_close(mut self, what: OnClose) -> Self {
-        self.0.on_close = what;
+    pub fn at_close(mut self, what: AtClose) -> Self {
+        self.0.at_close = what;
         self
     }
 
@@ -292,12 +293,12 @@ impl fmt::Display for Settings {
                 TempStore::Memory => "memory",
             },
             self.busy_timeout.as_millis(),
-            self.checkpoint_pages,
+            self.autocheckpoint_pages,
             self.readers_kept,
         )?;
-        f.write_str(match self.on_close {
-            OnClose::Nothing => "",
-            OnClose::Optimize => ", optimized when closed",
+        f.write_str(match self.at_close {
+            AtClose::Nothing => "",
+            AtClose::Optimize => ", optimized when closed",
         })?;
         f.write_str(match (self.access, self.if_missing) {
             (Access::ReadOnly, _) => ", read-only",

@@ -3,14 +3,14 @@
 use storage_core::{Keyspace, KeyspaceMap, Result};
 
 /// The name of the header's table, which no keyspace can have.
-pub(crate) const HEADER: &str = "#header";
+pub(crate) const HEADER: &str = "storage_header";
 
 pub(crate) const CREATE_HEADER: &str =
-    "CREATE TABLE \"#header\" (name TEXT NOT NULL PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID";
-pub(crate) const PUT_HEADER: &str = "REPLACE INTO \"#header\" (name, value) VALUES (?1, ?2)";
-pub(crate) const GET_HEADER: &str = "SELECT value FROM \"#header\" WHERE name = ?1";
+    "CREATE TABLE storage_header (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID";
+pub(crate) const PUT_HEADER: &str = "REPLACE INTO storage_header (name, value) VALUES (?1, ?2)";
+pub(crate) const GET_HEADER: &str = "SELECT value FROM storage_header WHERE name = ?1";
 /// Changes one row, so that the commit around it has something to make durable.
-pub(crate) const COUNT_SYNC: &str = "UPDATE \"#header\" SET value = value + 1 WHERE name = 'syncs'";
+pub(crate) const COUNT_SYNC: &str = "UPDATE storage_header SET value = value + 1 WHERE name = 'syncs'";
 
 pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
@@ -59,27 +59,19 @@ pub(crate) fn of(keyspace: Keyspace) -> &'static TableSql {
     TEXTS.get_or_init(keyspace, || TableSql::new(keyspace.name()))
 }
 
-/// What stands before the names that SQLite keeps for itself.
-const ESCAPE: &str = "#";
-const RESERVED: &str = "sqlite_";
+/// What stands before a keyspace's name: names that begin with `sqlite_` are SQLite's own.
+const PREFIX: &str = "t_";
 
-fn table_of(name: &str) -> String {
-    if name.starts_with(RESERVED) { format!("{ESCAPE}{name}") } else { name.to_owned() }
-}
-
-/// The keyspace whose table has this name; `None` for the header and for SQLite's own tables.
+/// The keyspace whose table has this name; `None` for a table that is none's.
 ///
 /// `Invalid` for what no keyspace can be called.
 pub(crate) fn keyspace_of(table: &str) -> Result<Option<Keyspace>> {
-    if table == HEADER || table.starts_with(RESERVED) {
-        return Ok(None);
-    }
-    Keyspace::from_stored(table.strip_prefix(ESCAPE).unwrap_or(table)).map(Some)
+    table.strip_prefix(PREFIX).map(Keyspace::from_stored).transpose()
 }
 
 impl TableSql {
     fn new(name: &str) -> Self {
-        let name = table_of(name);
+        let name = format!("{PREFIX}{name}");
         let table = format!("\"{name}\"");
         let scan = |bounds: &str, order: &str| {
             format!("SELECT key, stamp, value FROM {table} WHERE {bounds} ORDER BY key{order}").into()
@@ -87,7 +79,7 @@ impl TableSql {
         let (from, between) = ("key >= ?1", "key >= ?1 AND key < ?2");
         TableSql {
             create: format!(
-                "CREATE TABLE {table} (key BLOB NOT NULL PRIMARY KEY, stamp BLOB, value BLOB NOT NULL) \
+                "CREATE TABLE {table} (key BLOB PRIMARY KEY NOT NULL, stamp BLOB, value BLOB NOT NULL) \
                  STRICT, WITHOUT ROWID"
             )
             .into(),
@@ -145,11 +137,12 @@ mod tests {
         let parent = Keyspace::new("sqlite_master").unwrap();
         for keyspace in [parent, parent.derived("by_name").unwrap(), Keyspace::new("header").unwrap()] {
             let name = &of(keyspace).name;
-            assert!(!name.starts_with(RESERVED), "{name} is SQLite's own");
+            assert!(!name.starts_with("sqlite_"), "{name} is SQLite's own");
             assert_eq!(keyspace_of(name).unwrap(), Some(keyspace));
         }
         assert_eq!(keyspace_of(HEADER).unwrap(), None);
         assert_eq!(keyspace_of("sqlite_stat1").unwrap(), None);
-        assert!(keyspace_of("Their Table").is_err());
+        assert_eq!(keyspace_of("theirs").unwrap(), None);
+        assert!(keyspace_of("t_Their Table").is_err());
     }
 }

@@ -88,7 +88,7 @@ fn keys_are_shown_as_what_they_are() {
 
 #[test]
 fn names_that_are_none_are_refused() {
-    let db = Database::new(SqliteEngine::in_memory().unwrap()).unwrap();
+    let db = Database::new(SqliteEngine::memory().unwrap()).unwrap();
     let notes = Keyspace::new("notes").unwrap();
     let refused = |fields: &[&str]| db.engine().create_json_view(notes, fields).unwrap_err().kind();
     assert_eq!(refused(&["title"]), Kind::Invalid, "there is no table yet");

@@ -3,16 +3,16 @@
 use storage_conformance::{Damageable, async_suite, suite, task_suite};
 use storage_sqlite::SqliteEngine;
 
-suite!(Damageable(SqliteEngine::in_memory), lacks: [Reopen]);
+suite!(Damageable(SqliteEngine::memory), lacks: [Reopen]);
 
 mod tasks {
     use super::*;
 
-    task_suite!(Damageable(SqliteEngine::in_memory), lacks: [Reopen]);
+    task_suite!(Damageable(SqliteEngine::memory), lacks: [Reopen]);
 }
 
 mod asynchronous {
     use super::*;
 
-    async_suite!(SqliteEngine::in_memory);
+    async_suite!(SqliteEngine::memory);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use storage_core::{Access, Database, Direction, Engine as _, Error, KeyRange, Keyspace, Kind, Result};
-use storage_sqlite::{IfMissing, OnClose, Place, Profile, SqliteEngine, SqliteOptions, TempStore};
+use storage_sqlite::{AtClose, IfMissing, Place, Profile, SqliteEngine, SqliteOptions, TempStore};
 
 struct Folder(tempfile::TempDir);
 
@@ -65,19 +65,20 @@ fn settings_are_read_back_from_sqlite_and_shown() {
         .page_bytes(4096)
         .temp_store(TempStore::File)
         .busy_timeout(Duration::from_millis(250))
-        .checkpoint_pages(77)
-        .on_close(OnClose::Optimize);
+        .autocheckpoint_pages(77)
+        .at_close(AtClose::Nothing);
     let engine = options.open().unwrap();
     let settings = engine.settings();
     assert_eq!(settings.place, Place::File(folder.path()));
     assert_eq!((settings.cache_bytes, settings.mmap_bytes, settings.page_bytes), (3 << 20, 1 << 20, 4096));
-    assert_eq!((settings.temp_store, settings.checkpoint_pages), (TempStore::File, 77));
+    assert_eq!((settings.temp_store, settings.autocheckpoint_pages), (TempStore::File, 77));
     assert_eq!((settings.busy_timeout, settings.readers_kept), (Duration::from_millis(250), 2));
     assert_eq!((settings.access, settings.if_missing), (Access::ReadWrite, IfMissing::Create));
     let shown = settings.to_string();
-    for part in ["store.db", "3145728 bytes", "pages of 4096", "files", "250 ms", "77 pages", "optimized"] {
+    for part in ["store.db", "3145728 bytes", "pages of 4096", "files", "250 ms", "77 pages"] {
         assert!(shown.contains(part), "{shown}");
     }
+    assert_eq!((settings.at_close, shown.contains("optimized")), (AtClose::Nothing, false));
     engine.close().unwrap();
     let again = SqliteOptions::at(folder.path()).page_bytes(16 << 10).open().unwrap();
     assert_eq!(again.settings().page_bytes, 4096, "a file keeps the pages that it was created with");
@@ -92,7 +93,7 @@ fn settings_that_sqlite_would_bend_are_refused() {
     refused(Kind::Invalid, SqliteOptions::at(folder.path()).cache_bytes(u64::MAX).open());
     refused(Kind::Invalid, SqliteOptions::at(folder.path()).mmap_bytes(u64::MAX).open());
     refused(Kind::Invalid, SqliteOptions::at(folder.path()).busy_timeout(Duration::MAX).open());
-    refused(Kind::Invalid, SqliteOptions::in_memory().read_only().open());
+    refused(Kind::Invalid, SqliteOptions::memory().read_only().open());
     assert_eq!(folder.names(), [""; 0]);
 }
 
@@ -103,9 +104,9 @@ fn every_profile_opens_as_it_is_described() {
         (Profile::Small, 1 << 20, 500, 2),
         (Profile::LargeMemory, 64 << 20, 16_000, 64),
     ] {
-        let engine = SqliteOptions::in_memory().profile(profile).open().unwrap();
+        let engine = SqliteOptions::memory().profile(profile).open().unwrap();
         let settings = engine.settings();
-        assert_eq!((settings.cache_bytes, settings.checkpoint_pages), (cache, pages));
+        assert_eq!((settings.cache_bytes, settings.autocheckpoint_pages), (cache, pages));
         assert_eq!((settings.readers_kept, settings.page_bytes), (readers, 8192));
     }
 }
@@ -128,7 +129,7 @@ fn keyspaces_are_those_that_were_written() {
     let by_length = storage_core::Index::on("by_length", |_: &u64, text: &String| text.len() as u64);
     let texts = texts.index(&by_length).open(&db).unwrap();
     db.transact(|txn| texts.put(txn, &1, &"long".to_owned())).unwrap();
-    tamper(&folder.path(), "CREATE TABLE \"Their Table\" (a)");
+    tamper(&folder.path(), "CREATE TABLE \"Their Table\" (a); CREATE TABLE \"t_Their Table\" (a)");
     let mut names: Vec<_> = db.engine().keyspaces().unwrap().into_iter().map(Keyspace::name).collect();
     names.sort_unstable();
     assert_eq!(names, ["_tables", "notes", "sqlite_notes", "texts", "texts.by_length"]);
@@ -216,7 +217,7 @@ fn another_journal_mode_is_refused() {
 fn newer_format_is_refused_by_its_number() {
     let folder = Folder::new();
     filled(&folder.path()).close().unwrap();
-    tamper(&folder.path(), "UPDATE \"#header\" SET value = 2 WHERE name = 'format'");
+    tamper(&folder.path(), "UPDATE storage_header SET value = 2 WHERE name = 'format'");
     let error = refused(Kind::Invalid, SqliteEngine::open(folder.path()));
     assert!(error.to_string().contains("format 2 is newer than 1, which this version writes"), "{error}");
     refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
@@ -225,10 +226,10 @@ fn newer_format_is_refused_by_its_number() {
 #[test]
 fn damaged_header_is_corrupt() {
     for damage in [
-        "UPDATE \"#header\" SET value = 'one' WHERE name = 'format'",
-        "UPDATE \"#header\" SET value = 0 WHERE name = 'format'",
-        "UPDATE \"#header\" SET value = x'01' WHERE name = 'store'",
-        "DELETE FROM \"#header\" WHERE name = 'store'",
+        "UPDATE storage_header SET value = 'one' WHERE name = 'format'",
+        "UPDATE storage_header SET value = 0 WHERE name = 'format'",
+        "UPDATE storage_header SET value = x'01' WHERE name = 'store'",
+        "DELETE FROM storage_header WHERE name = 'store'",
     ] {
         let folder = Folder::new();
         filled(&folder.path()).close().unwrap();
@@ -241,7 +242,7 @@ fn damaged_header_is_corrupt() {
 fn row_of_another_program_is_read_as_it_is() {
     let folder = Folder::new();
     let db = filled(&folder.path());
-    tamper(&folder.path(), "INSERT INTO notes (key, value) VALUES (x'62', x'32')");
+    tamper(&folder.path(), "INSERT INTO t_notes (key, value) VALUES (x'62', x'32')");
     assert_eq!(db.get(notes(), "b").unwrap().as_deref(), Some(b"2".as_slice()));
     let range = KeyRange::all();
     let rows = db.snapshot().unwrap().range(notes(), &range, Direction::Forward).unwrap().to_vec().unwrap();
@@ -254,7 +255,7 @@ fn row_of_another_program_is_read_as_it_is() {
 fn row_with_a_stamp_that_is_none_is_corrupt_and_leaves_the_others_readable() {
     let folder = Folder::new();
     let db = filled(&folder.path());
-    tamper(&folder.path(), "INSERT INTO notes (key, stamp, value) VALUES (x'30', x'01', x'32')");
+    tamper(&folder.path(), "INSERT INTO t_notes (key, stamp, value) VALUES (x'30', x'01', x'32')");
     let error = refused(Kind::Corrupt, db.get(notes(), "0"));
     assert_eq!(error.key(), Some(b"0".as_slice()));
     let snapshot = db.snapshot().unwrap();
@@ -270,7 +271,7 @@ fn row_with_a_stamp_that_is_none_is_corrupt_and_leaves_the_others_readable() {
 fn table_with_other_columns_is_corrupt() {
     let folder = Folder::new();
     let db = filled(&folder.path());
-    tamper(&folder.path(), "CREATE TABLE letters (address)");
+    tamper(&folder.path(), "CREATE TABLE t_letters (address)");
     let letters = Keyspace::new("letters").unwrap();
     let error = refused(Kind::Corrupt, db.get(letters, "a"));
     assert_eq!(error.keyspace(), Some(letters));

@@ -116,7 +116,7 @@ fn backup_is_the_state_in_which_it_began_and_opens_as_a_store() {
 #[test]
 fn database_in_memory_is_copied_into_a_file() {
     let (_directory, path) = store();
-    let db = Database::new(SqliteEngine::in_memory().unwrap()).unwrap();
+    let db = Database::new(SqliteEngine::memory().unwrap()).unwrap();
     fill(&db, 0..100);
     db.engine().backup(&path).unwrap();
     assert_eq!(count(&open(&path)), 100);

@@ -68,7 +68,7 @@ impl<L: Level> Opening for Sqlite<L> {
 
     fn open(place: &Place) -> Outcome<SqliteEngine> {
         match L::CLASS {
-            Class::Memory => Ok(SqliteEngine::in_memory()?),
+            Class::Memory => Ok(SqliteEngine::memory()?),
             _ => Ok(SqliteOptions::at(place.file("ours.db")?).open()?),
         }
     }

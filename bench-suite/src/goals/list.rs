@@ -18,7 +18,6 @@ const REDB_DEFERRED: Who = Who { class: Class::None, ..REDB };
 const REDB_QUICK_REPAIR: Who = Who { mode: Some("quick-repair"), ..REDB };
 const BARE_REDB: Who = Who { engine: "bare-redb", ..REDB };
 const BARE_REDB_DEFERRED: Who = Who { class: Class::None, ..BARE_REDB };
-
 const SQLITE: Who = Who { engine: "sqlite", mode: None, class: Class::PowerLoss };
 const BARE_RUSQLITE: Who = Who { engine: "bare-rusqlite", ..SQLITE };
 

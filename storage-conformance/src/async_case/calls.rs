@@ -42,6 +42,29 @@ pub(crate) fn single_calls_do_what_the_blocking_ones_do<S: Subject>(subject: &S)
     })
 }
 
+pub(crate) fn drops_and_touches_do_what_the_blocking_ones_do<S: Subject>(subject: &S) -> Result<()> {
+    on_each_face(subject, async |db| {
+        for key in ["a1", "a2", "b"] {
+            db.put(notes(), key, "1").await?;
+        }
+        db.put(letters(), "a", "1").await?;
+        assert!(db.touch(notes(), "b", Some(at(1_000_000))).await?);
+        assert!(!db.touch(notes(), "absent", None).await?);
+        let expiry = db.get(notes(), "b").await?.and_then(|found| found.expires_at());
+        assert_eq!(expiry, Some(at(1_000_000)));
+        db.delete_prefix(notes(), "a").await?;
+        assert_eq!(all(db.blocking(), notes())?, "b=1");
+        db.drop_keyspace(notes()).await?;
+        assert_eq!(
+            (all(db.blocking(), notes())?, all(db.blocking(), letters())?),
+            (String::new(), "a=1".into())
+        );
+        db.drop_all().await?;
+        assert_eq!(all(db.blocking(), letters())?, "");
+        Ok(())
+    })
+}
+
 pub(crate) fn transaction_returns_its_outcome<S: Subject>(subject: &S) -> Result<()> {
     on_each_face(subject, async |db| {
         let sequence = Sequence::new(letters(), b"numbers")?.starting_at(300);

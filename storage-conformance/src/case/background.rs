@@ -12,7 +12,7 @@ use storage_core::{
 };
 
 use super::planted::{plant, spoiled};
-use super::{at, events, notes, quiet, scripted, some, timed, told, wait_until};
+use super::{at, events, notes, quiet, scripted, some, stores, timed, told, wait_until};
 use crate::scripted::{PATIENCE, Scripted};
 use crate::subject::Subject;
 
@@ -202,6 +202,7 @@ pub(crate) fn longest_intervals_are_never_due<S: Subject>(subject: &S) -> Result
 
 pub(crate) fn longest_waits_end_with_what_they_wait_for<S: Subject>(subject: &S) -> Result<()> {
     let (db, script) = scripted(subject)?;
+    stores(&db)?;
     let patient = TransactOptions::new().deadline(Duration::MAX);
     let watch = db.watch(notes(), KeyRange::point(b"b"))?;
     let gate = script.hold_commits();
@@ -212,11 +213,8 @@ pub(crate) fn longest_waits_end_with_what_they_wait_for<S: Subject>(subject: &S)
         let put = scope.spawn(|| db.transact_with(patient, |txn| txn.put(notes(), "b", "1")));
         wait_until("the put waits", || db.statistics().waiting == 1);
         gate.open();
-        let put = put.join().expect("a put does not panic");
-        if leader.join().expect("a put does not panic").and(put.map(drop)).is_err() {
-            // Nothing else ends the wait for what was not put.
-            db.close()?;
-        }
+        leader.join().expect("a put does not panic")?;
+        put.join().expect("a put does not panic")?;
         assert_eq!(event.join().expect("a wait does not panic")?.as_ref().map(told), some("put b"));
         Ok(())
     })

@@ -14,7 +14,8 @@ use storage_core::{
 
 use super::people::{People, Person, person};
 use super::{
-    all, at, counted, events, fill, letters, notes, open, quiet, refused, runs, scripted, shown, some, timed,
+    all, at, counted, events, fill, letters, notes, open, quiet, refused, runs, scripted, shown, some,
+    stores, timed,
 };
 use crate::subject::Subject;
 
@@ -138,6 +139,7 @@ pub(crate) fn last_of_records_with_one_key_wins<S: Subject>(subject: &S) -> Resu
 
 pub(crate) fn bulk_load_of_a_failing_input_keeps_what_was_committed<S: Subject>(subject: &S) -> Result<()> {
     let db = open(subject)?;
+    stores(&db)?;
     let broken =
         || numbered(25).map(Ok).chain(iter::once(Err("line 26 is torn"))).chain(numbered(99).map(Ok));
     let error = db.bulk_load(notes(), broken(), by(10)).expect_err("the input fails");

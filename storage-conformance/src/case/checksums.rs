@@ -4,6 +4,7 @@ use storage_core::Direction::Forward;
 use storage_core::{Database, KeyRange, Kind, Result};
 
 use super::{fill, keys, letters, notes, open, refused, shown, some};
+use crate::plain::PlainStore;
 use crate::subject::Subject;
 
 /// Flips one bit of a record's value, counted from the first of its first byte.
@@ -25,6 +26,15 @@ pub(crate) fn every_flipped_bit_is_found<S: Subject>(subject: &S) -> Result<()> 
         flip(subject, &db, "value", bit)?;
         assert_eq!(shown(db.get(notes(), "value")?), some("value"));
     }
+    Ok(())
+}
+
+pub(crate) fn damaged_record_is_not_copied<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    fill(&db, notes(), &["a", "b"])?;
+    flip(subject, &db, "b", 5)?;
+    let error = refused(Kind::Corrupt, db.copy_to(&PlainStore::default().open(), |_| ()));
+    assert_eq!(error.key(), Some(b"b".as_slice()));
     Ok(())
 }
 

@@ -55,8 +55,8 @@ pub(crate) fn refused_commit_leaves_nothing_and_is_told<S: Subject>(subject: &S)
 
 pub(crate) fn conflict_of_the_engine_is_tried_again<S: Subject>(subject: &S) -> Result<()> {
     let (db, script) = scripted(subject)?;
-    let refusals = std::sync::atomic::AtomicU32::new(3);
-    script.on_commit(move |_| match refusals.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) {
+    let refusals = AtomicU32::new(3);
+    script.on_commit(move |_| match refusals.fetch_sub(1, Ordering::SeqCst) {
         1..=3 => Err(Error::new(Kind::Conflict, "the script refuses it")),
         _ => Ok(()),
     });

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use storage_core::engine::Intent;
 use storage_core::{Database, Engine, Error, Kind, Result, TransactOptions, Transaction};
 
-use super::{all, elsewhere, notes, open, refused, scripted, shown, some, wait_until};
+use super::{all, elsewhere, notes, open, refused, scripted, shown, some, stores, wait_until};
 use crate::scripted::Basis;
 use crate::subject::Subject;
 
@@ -75,6 +75,7 @@ pub(crate) fn others_wait_while_one_runs_alone<S: Subject>(subject: &S) -> Resul
 
 pub(crate) fn panic_in_the_lane_leaves_nothing_and_frees_it<S: Subject>(subject: &S) -> Result<()> {
     let db = open(subject)?;
+    stores(&db)?;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         in_the_lane(&db, |txn| -> Result<()> {
             txn.put(notes(), "a", "lost")?;

@@ -11,14 +11,14 @@ use super::{all, at, fill, keys, letters, notes, open, quiet, refused, shown, so
 use crate::subject::Subject;
 
 /// Closes a database and opens its store again.
-fn reopened<S: Subject>(subject: &S, db: Database<S::Engine>) -> Result<Database<S::Engine>> {
+pub(crate) fn reopened<S: Subject>(subject: &S, db: Database<S::Engine>) -> Result<Database<S::Engine>> {
     db.close()?;
     drop(db);
     open(subject)
 }
 
 /// The same at another time.
-fn reopened_at<S: Subject>(
+pub(crate) fn reopened_at<S: Subject>(
     subject: &S,
     db: Database<S::Engine>,
     now: Timestamp,
@@ -196,20 +196,6 @@ pub(crate) fn sweep_leaves_records_of_a_table_that_is_not_open<S: Subject>(subje
     Ok(())
 }
 
-pub(crate) fn table_is_not_opened_with_another_definition<S: Subject>(subject: &S) -> Result<()> {
-    let db = open(subject)?;
-    let people = People::open(&db)?;
-    people.put(&db, 1, &person("rome", "ann", 30))?;
-    let db = reopened(subject, db)?;
-    let by_city =
-        |version| Index::on("by_city", |_: &u64, person: &Person| person.city.clone()).version(version);
-    let error = refused(Kind::Invalid, Table::define("people").index(&by_city(1)).open(&db));
-    assert!(error.to_string().contains("people"), "it names the table: {error}");
-    refused(Kind::Invalid, Table::define("people").index(&by_city(2)).open(&db));
-    refused(Kind::Invalid, Table::<u64, Person>::define("people").open(&db));
-    People::open(&db)?.is_consistent(&db)
-}
-
 pub(crate) fn refused_definition_changes_nothing<S: Subject>(subject: &S) -> Result<()> {
     let db = open(subject)?;
     // Open and empty: another definition is refused as long as this one is open.
@@ -232,19 +218,6 @@ pub(crate) fn emptied_table_takes_another_definition<S: Subject>(subject: &S) ->
     db.transact(|txn| table.put(txn, &1, &person("rome", "ann", 30)))?;
     assert_eq!(table.range_by(&by_city, &db.snapshot()?, KeyRange::all(), Forward)?.to_vec()?.len(), 1);
     Ok(())
-}
-
-pub(crate) fn expired_records_keep_a_table_from_another_definition<S: Subject>(subject: &S) -> Result<()> {
-    let db = open(subject)?;
-    let people = People::open(&db)?;
-    people.put_until(&db, 1, &person("rome", "ann", 30), at(10))?;
-    let db = reopened_at(subject, db, at(10))?;
-    let by_city = || Index::on("by_city", |_: &u64, person: &Person| person.city.to_uppercase()).version(2);
-    // Its entries are still stored, and only the old definition knows which they are.
-    refused(Kind::Invalid, Table::define("people").index(&by_city()).open(&db));
-    let people = People::open(&db)?;
-    assert_eq!(db.sweep(10)?.records, 1);
-    people.is_consistent(&db)
 }
 
 pub(crate) fn many_keyspaces_survive_reopening<S: Subject>(subject: &S) -> Result<()> {

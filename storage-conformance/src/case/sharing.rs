@@ -2,8 +2,8 @@
 
 use storage_core::engine::{Commit, Intent};
 use storage_core::{
-    Batch, Change, Database, Durability, Engine, Key, KeyRange, Keyspace, Kind, Payload, Record, Result,
-    Sequence, Stamp, Table, Write,
+    Batch, Change, Database, Direction, Durability, Engine, Index, Key, KeyRange, Keyspace, Kind, Payload,
+    Record, Result, Sequence, Stamp, Table, Write,
 };
 
 use super::{all, elsewhere, events, keys, letters, notes, open, refused, runs, shown, some, together};
@@ -151,6 +151,28 @@ pub(crate) fn table_of_another_handle_is_not_written_past_its_definition<S: Subj
     Ok(())
 }
 
+pub(crate) fn table_that_another_handle_opened_otherwise_is_not_written<S: Subject>(
+    subject: &S,
+) -> Result<()> {
+    let (one, other) = two(subject)?;
+    let plain = Table::<String, String>::define("texts").open(&one)?;
+    one.transact(|txn| plain.put(txn, &"a".to_owned(), &"long".to_owned()))?;
+    let by_length = Index::on("by_length", |_: &String, text: &String| text.len() as u64);
+    let indexed = Table::<String, String>::define("texts").index(&by_length).open(&other)?;
+    refused(Kind::Unavailable, one.transact(|txn| plain.put(txn, &"b".to_owned(), &"longer".to_owned())));
+    refused(Kind::Unavailable, one.put(notes(), "a", "1"));
+    other.transact(|txn| indexed.put(txn, &"b".to_owned(), &"longer".to_owned()))?;
+    drop(one);
+    let again = open(subject)?;
+    let indexed = Table::<String, String>::define("texts").index(&by_length).open(&again)?;
+    again.transact(|txn| indexed.put(txn, &"c".to_owned(), &"longest".to_owned()))?;
+    let snapshot = again.snapshot()?;
+    let mut listed = indexed.range_by(&by_length, &snapshot, KeyRange::all(), Direction::Forward)?;
+    let keys: Vec<_> = listed.to_vec()?.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["a", "b", "c"]);
+    Ok(())
+}
+
 fn batch_of(key: &str) -> Batch {
     let record = Record { stamp: Stamp::unverified(), value: Payload::new(key.as_bytes()) };
     let write = Write { keyspace: notes(), key: Key::from(key.as_bytes()), change: Change::Put(record) };
@@ -165,7 +187,7 @@ pub(crate) fn engine_refuses_the_first_commit_after_another_handles<S: Subject>(
     commit("a")?;
     other.put(notes(), "b", "b")?;
     refused(Kind::ForeignCommit, commit("c"));
-    let there = |other: &_| keys(other, notes(), &KeyRange::all(), storage_core::Direction::Forward);
+    let there = |other: &_| keys(other, notes(), &KeyRange::all(), Direction::Forward);
     assert_eq!(there(&other)?, "a b", "nothing was written");
     commit("c")?;
     commit("d")?;

@@ -2,8 +2,8 @@
 
 use storage_core::key::Template;
 use storage_core::{
-    Attributes, Codec, CommitTime, Database, Engine, Key, KeyRange, Kind, Result, Table, Timestamp,
-    TransactOptions, Transaction,
+    Attributes, Codec, CommitTime, Database, Direction, Engine, Key, KeyRange, Kind, Result, Table,
+    Timestamp, TransactOptions, Transaction,
 };
 
 use super::people::{People, person};
@@ -167,6 +167,11 @@ pub(crate) fn index_entries_expire_with_the_touched_record<S: Subject>(subject: 
         assert!(people.table.touch(txn, &2, Some(at(5)))?);
         Ok(())
     })?;
+    let snapshot = db.snapshot()?;
+    let mut by_age = people.table.range_by(&people.by_age, &snapshot, KeyRange::all(), Direction::Forward)?;
+    assert_eq!(by_age.next()?.and_then(|record| record.expires_at()), Some(at(50)));
+    let mut by_key = people.table.range(&snapshot, KeyRange::all(), Direction::Reverse)?;
+    assert_eq!(by_key.next()?.and_then(|record| record.expires_at()), Some(at(5)));
     clock.set(at(5));
     people.is_consistent(&db)?;
     people.put(&db, 3, &person("bonn", "bob", 1))?;

@@ -10,7 +10,9 @@ use storage_core::{
     Attributes, Codec, Error, Key, KeyRange, Keyspace, Kind, Result, Sequence, TransactOptions, WatchedChange,
 };
 
-use super::{all, at, elsewhere, events, fill, letters, notes, open, refused, shown, timed, together, told};
+use super::{
+    all, at, elsewhere, events, fill, letters, notes, open, refused, shown, stores, timed, together, told,
+};
 use crate::scripted::PATIENCE;
 use crate::subject::Subject;
 
@@ -155,6 +157,7 @@ pub(crate) fn watch_tells_final_keys_of_numbered_records<S: Subject>(subject: &S
 pub(crate) fn change_is_visible_when_it_is_told<S: Subject>(subject: &S) -> Result<()> {
     const ROUNDS: usize = 200;
     let db = open(subject)?;
+    stores(&db)?;
     let watch = db.watch(notes(), KeyRange::all())?;
     let watch = &watch;
     together(2, |thread| {
@@ -176,6 +179,7 @@ pub(crate) fn change_is_visible_when_it_is_told<S: Subject>(subject: &S) -> Resu
 pub(crate) fn snapshot_and_later_events_miss_nothing<S: Subject>(subject: &S) -> Result<()> {
     const ROUNDS: usize = 150;
     let db = open(subject)?;
+    stores(&db)?;
     let begun = AtomicBool::new(false);
     let followed = together(2, |thread| {
         if thread == 0 {

@@ -235,11 +235,35 @@ macro_rules! with_tables_and_powers {
                 table_is_not_written_without_its_definition
                 keyspaces_are_listed_after_reopening
                 sweep_leaves_records_of_a_table_that_is_not_open
-                table_is_not_opened_with_another_definition
                 refused_definition_changes_nothing
                 emptied_table_takes_another_definition
-                expired_records_keep_a_table_from_another_definition
                 many_keyspaces_survive_reopening
+            }
+            rebuilding needs Reopen {
+                new_indexes_are_built_from_the_records
+                changed_index_is_built_anew_and_others_go
+                index_that_stays_is_not_touched
+                unique_index_over_equal_values_is_refused
+                build_that_ended_early_is_begun_anew
+                expired_records_get_no_entries
+                older_view_does_not_show_indexes_that_were_built_since
+                unreadable_records_get_no_entries_and_are_listed
+                older_schemas_are_indexed_as_what_they_become
+            }
+            copying {
+                copy_in_another_engine_reads_alike
+                copy_of_another_engine_reads_alike
+                copy_shows_one_moment
+                copy_into_a_store_that_holds_something_is_refused
+                copy_that_ended_early_is_no_database
+                copy_that_does_not_read_back_the_same_is_corrupt
+            }
+            schemas {
+                older_records_are_read_as_what_they_become
+                record_that_is_put_again_has_the_newest_schema
+                record_without_an_upcast_is_named_and_others_stay_readable
+                raw_puts_are_read_as_the_newest_schema
+                upcasts_that_contradict_one_another_are_refused
             }
             dropped needs Reopen {
                 dropped_records_do_not_come_back_after_reopening
@@ -259,6 +283,7 @@ macro_rules! with_tables_and_powers {
                 sweep_passes_damaged_records
             }
             checksums needs Checksums {
+                damaged_record_is_not_copied
                 every_flipped_bit_is_found
                 every_kind_of_read_is_verified
                 other_records_stay_readable_beside_a_flipped_bit
@@ -275,6 +300,7 @@ macro_rules! with_tables_and_powers {
                 versions_grow_over_commits_of_another_handle
                 transaction_that_loses_to_another_handle_shuts_it_out
                 table_of_another_handle_is_not_written_past_its_definition
+                table_that_another_handle_opened_otherwise_is_not_written
                 engine_refuses_the_first_commit_after_another_handles
                 handle_reads_on_after_another_was_closed
             }

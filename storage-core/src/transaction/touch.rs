@@ -18,8 +18,8 @@ impl<E: Engine> Transaction<'_, E> {
     /// is a live record: nothing happens where there is none, or it has expired.
     ///
     /// It is a read and a put of the record, and counts as such for conflicts, watches and limits. What is derived
-    /// from the record expires with it. A time that has passed ends the record at once. `Invalid` for a record of this
-    /// transaction that waits for its commit.
+    /// from the record expires with it. A time that has passed ends the record at once; a counter or a sequence that has
+    /// ended begins anew. `Invalid` for a record of this transaction that waits for its commit.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,0 +1,155 @@
+//! URLs: what they open, and what they are refused with.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![cfg(all(feature = "mem", feature = "redb", feature = "sqlite"))]
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use storage::engines::storage_redb::{QuickRepair, RedbEngine};
+use storage::engines::storage_sqlite::{SqliteEngine, TempStore};
+use storage::{Access, Error, Keyspace, Kind};
+
+fn notes() -> Keyspace {
+    Keyspace::new("notes").unwrap()
+}
+
+fn redb(path: &Path, rest: &str) -> String {
+    format!("redb:{}{rest}", path.display())
+}
+
+fn refused(url: &str) -> Error {
+    let error = storage::open(url).map(drop).expect_err(url);
+    assert_eq!(error.kind(), Kind::Invalid, "{url}: {error}");
+    error
+}
+
+#[test]
+fn memory_is_opened_anew_each_time() {
+    storage::open("mem:").unwrap().put(notes(), "a", "1").unwrap();
+    assert!(storage::open("mem:").unwrap().get(notes(), "a").unwrap().is_none());
+}
+
+#[test]
+fn file_is_opened_where_the_url_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a store: 100 % good?.redb");
+    let escaped = path.display().to_string().replace('%', "%25").replace('?', "%3f");
+    let db = storage::open(&format!("redb:{escaped}")).unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    db.close().unwrap();
+    drop(db);
+    assert!(path.exists());
+    let db = storage::open(&format!("redb://{escaped}?read_only=true")).unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+    assert_eq!(db.capabilities().access, Access::ReadOnly);
+}
+
+#[test]
+fn options_reach_the_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = redb(
+        &directory.path().join("a.redb"),
+        "?quick_repair=every-commit&cache_bytes=1048576&read_only=false",
+    );
+    let engine = storage::engine(&url).unwrap();
+    let settings = engine.downcast_ref::<RedbEngine>().unwrap().settings();
+    assert_eq!((settings.quick_repair, settings.cache_bytes), (QuickRepair::EveryCommit, 1 << 20));
+    assert_eq!(settings.access, Access::ReadWrite);
+}
+
+#[test]
+fn sqlite_is_opened_in_a_file_and_in_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let url =
+        format!("sqlite:{}?cache_bytes=1048576&profile=small&busy_timeout=7&page_bytes=4096", path.display());
+    let engine = storage::engine(&url).unwrap();
+    let settings = engine.downcast_ref::<SqliteEngine>().unwrap().settings().clone();
+    assert_eq!(
+        (settings.cache_bytes, settings.page_bytes),
+        (1 << 20, 4096),
+        "what is given beside a profile counts"
+    );
+    assert_eq!((settings.temp_store, settings.busy_timeout), (TempStore::File, Duration::from_millis(7)));
+    assert!(path.exists());
+    let db = storage::open("sqlite::memory:").unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn what_cannot_be_understood_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.redb");
+    let cases = [
+        ("", "an engine and a colon"),
+        ("notes.redb", "an engine and a colon"),
+        (":memory:", "no engine \"\""),
+        ("mysql:a", "no engine \"mysql\""),
+        ("Mem:", "no engine \"Mem\""),
+        ("mem:notes", "notes"),
+        ("mem:?cache_bytes=1", "no options"),
+        ("redb:", "names no file"),
+        ("redb:?read_only=true", "names no file"),
+        ("sqlite:", "names no file"),
+        ("sqlite::memory:?read_only=true", "no option \"read_only\""),
+        ("sqlite::memory:?temp_store=disk", "memory, file"),
+        ("redb://host/a.redb", "names a server"),
+        ("redb:a%2", "hexadecimal"),
+        ("redb:a%zz", "hexadecimal"),
+        (&redb(&path, "?cache=1"), "no option \"cache\""),
+        (&redb(&path, "?cache_bytes=much"), "\"much\""),
+        (&redb(&path, "?cache_bytes=-1"), "\"-1\""),
+        (&redb(&path, "?cache_bytes"), "no value"),
+        (&redb(&path, "?must_exist=true&must_exist=true"), "twice"),
+        (&redb(&path, "?quick_repair=never"), "at-sync, every-commit"),
+        (&redb(&path, "?read_only=1"), "true, false"),
+        (&redb(&path, "?read_only=%ff"), "UTF-8"),
+    ];
+    for (url, part) in cases {
+        let error = refused(url).to_string();
+        assert!(error.contains(part), "{url}: {error}");
+    }
+    assert!(!path.exists(), "nothing is created for a URL that is refused");
+}
+
+#[test]
+fn copy_goes_from_url_to_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (redb(&directory.path().join("a.redb"), ""), redb(&directory.path().join("b.redb"), ""));
+    let db = storage::open(&from).unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    db.close().unwrap();
+    drop(db);
+    let copied = storage::copy(&from, &to, |_| ()).unwrap();
+    assert_eq!((copied.records, copied.verified), (1, 1));
+    let again = storage::copy(&from, &to, |_| ()).expect_err("it is not empty");
+    assert_eq!(again.kind(), Kind::Invalid);
+    let db = storage::open(&to).unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn copy_creates_nothing_for_a_url_that_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.redb");
+    storage::copy(&redb(&path, ""), "nothing", |_| ()).expect_err("the second is no URL");
+    assert!(!path.exists());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_refused_in_words(text in "(mem|redb|sqlite|x)?:?[ -~é%?&=]{0,30}") {
+        // A path that could be created is looked for only.
+        let url = match text.split_once('?') {
+            Some((path, _)) => format!("{path}?must_exist=true"),
+            None => format!("{text}?must_exist=true"),
+        };
+        match storage::engine(&url) {
+            Ok(engine) => prop_assert!(false, "{} is there: {:?}", url, engine),
+            Err(error) => prop_assert!([Kind::Invalid, Kind::Unavailable].contains(&error.kind()), "{error:?}"),
+        }
+    }
+}
