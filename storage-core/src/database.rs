@@ -511,11 +511,6 @@ impl<E: Engine> Shared<E> {
         self.tables.get_or_init(keyspace, AtomicBool::default).store(false, Ordering::SeqCst);
     }
 
-    /// Whether a table is open here, and not as what is recorded of it.
-    pub(crate) fn is_defined_otherwise(&self, keyspace: Keyspace, recorded: &[u8]) -> bool {
-        self.definitions.get(keyspace).is_some_and(|open| open.id.as_bytes() != recorded)
-    }
-
     /// How many tables were opened so far. A transaction asks before it looks at any definition.
     pub(crate) fn tables_opened(&self) -> u64 {
         self.tables_opened.load(Ordering::SeqCst)

@@ -44,7 +44,8 @@ impl<E: Engine> Shared<E> {
             self.admission().check_stamp(catalogue(), entries.key(), &entries.stamp())?;
             let keyspace = named(entries.key())?;
             self.mark_foreign_table(keyspace);
-            if self.is_defined_otherwise(keyspace, entries.value()?.as_ref()) {
+            let recorded = entries.value()?.as_ref();
+            if matches!(self.definition(keyspace), Ok(Some(open)) if open.id.as_bytes() != recorded) {
                 let message =
                     "another process has opened the table with other indexes: open the database again";
                 return Err(Error::new(Kind::Unavailable, message).in_keyspace(keyspace));
