@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 /// The libraries whose versions stand on the machine card.
-const LIBRARIES: [&str; 8] = [
+const LIBRARIES: [&str; 9] = [
     "dashmap",
+    "libsqlite3-sys",
     "parking_lot",
     "redb",
     "rusqlite",

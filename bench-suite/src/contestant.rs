@@ -10,6 +10,7 @@ pub mod bare_dashmap_tasks;
 pub mod bare_redb;
 pub mod bare_redb_tasks;
 pub mod bare_rusqlite;
+pub mod bare_rusqlite_tasks;
 pub mod catalogue;
 pub mod engine;
 pub mod engine_tasks;
@@ -26,9 +27,11 @@ use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task,
 use crate::workload::{Class, Place, Profile, Setting};
 use bare_redb::BareRedb;
 use bare_rusqlite::BareRusqlite;
+use bare_rusqlite_tasks::BareRusqliteTasks;
 pub use catalogue::{Catalogue, Entrant, Group};
-use manner::{Deferred, DeferredPastTheProcess, Durable, Manner, QuickRepair};
+use manner::{Deferred, Durable, Manner, QuickRepair};
 pub use runner::Contestant;
+use sqlite::{Full, InMemory, Normal, Sqlite};
 
 /// The name of a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,26 +321,39 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.task_writes::<bare_redb_tasks::BareRedbTasks<Deferred>>();
 }
 
-/// The same for SQLite; in memory it stands beside the other engines in memory.
+/// Reads of the file once, as above; in memory everything.
 fn on_sqlite(catalogue: &mut Catalogue) {
-    type Ours<M> = engine::Layer<sqlite::Sqlite<M>>;
-    catalogue.points::<Ours<Durable>>();
-    catalogue.ranges::<Ours<Durable>>();
-    catalogue.snapshots::<Ours<Durable>>();
-    catalogue.transfers::<Ours<Durable>>();
-    catalogue.openings::<Ours<Durable>>();
-    catalogue.writes::<Ours<DeferredPastTheProcess>>();
-    catalogue.tasks::<engine_tasks::TaskLayer<sqlite::Sqlite<Durable>>>();
-    catalogue.points::<engine::Layer<sqlite::SqliteMemory>>();
-    catalogue.ranges::<engine::Layer<sqlite::SqliteMemory>>();
-    catalogue.tasks::<engine_tasks::TaskLayer<sqlite::SqliteMemory>>();
+    type Ours<L> = engine::Layer<Sqlite<L>>;
+    type OurTasks<L> = engine_tasks::TaskLayer<Sqlite<L>>;
+    catalogue.points::<Ours<Full>>();
+    catalogue.ranges::<Ours<Full>>();
+    catalogue.snapshots::<Ours<Full>>();
+    catalogue.transfers::<Ours<Full>>();
+    catalogue.openings::<Ours<Full>>();
+    catalogue.tasks::<OurTasks<Full>>();
+    catalogue.writes::<Ours<Normal>>();
+    catalogue.transfers::<Ours<Normal>>();
+    catalogue.task_writes::<OurTasks<Normal>>();
+    catalogue.points::<Ours<InMemory>>();
+    catalogue.ranges::<Ours<InMemory>>();
+    catalogue.snapshots::<Ours<InMemory>>();
+    catalogue.transfers::<Ours<InMemory>>();
+    catalogue.tasks::<OurTasks<InMemory>>();
 
-    catalogue.ungrouped_points::<BareRusqlite<Durable>>();
-    catalogue.ranges::<BareRusqlite<Durable>>();
-    catalogue.snapshots::<BareRusqlite<Durable>>();
-    catalogue.transfers::<BareRusqlite<Durable>>();
-    catalogue.openings::<BareRusqlite<Durable>>();
-    catalogue.ungrouped_writes::<BareRusqlite<DeferredPastTheProcess>>();
+    catalogue.ungrouped_points::<BareRusqlite<Full>>();
+    catalogue.ranges::<BareRusqlite<Full>>();
+    catalogue.snapshots::<BareRusqlite<Full>>();
+    catalogue.transfers::<BareRusqlite<Full>>();
+    catalogue.openings::<BareRusqlite<Full>>();
+    catalogue.tasks::<BareRusqliteTasks<Full>>();
+    catalogue.ungrouped_writes::<BareRusqlite<Normal>>();
+    catalogue.transfers::<BareRusqlite<Normal>>();
+    catalogue.task_writes::<BareRusqliteTasks<Normal>>();
+    catalogue.points::<BareRusqlite<InMemory>>();
+    catalogue.ranges::<BareRusqlite<InMemory>>();
+    catalogue.snapshots::<BareRusqlite<InMemory>>();
+    catalogue.transfers::<BareRusqlite<InMemory>>();
+    catalogue.tasks::<BareRusqliteTasks<InMemory>>();
 }
 
 /// Fills a store as the contestant that is named does, and waits to be killed.
@@ -347,9 +363,9 @@ pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
     match (orders.engine.as_str(), orders.mode.as_deref()) {
         (redb::ENGINE, None) => fill_until_killed::<Ours<Durable>>(orders, seed),
         (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
+        (sqlite::FILE, None) => fill_until_killed::<engine::Layer<Sqlite<Full>>>(orders, seed),
+        (bare_rusqlite::ENGINE, None) => fill_until_killed::<BareRusqlite<Full>>(orders, seed),
         (bare_redb::ENGINE, None) => fill_until_killed::<BareRedb<Durable>>(orders, seed),
-        (sqlite::ENGINE, None) => fill_until_killed::<engine::Layer<sqlite::Sqlite<Durable>>>(orders, seed),
-        (bare_rusqlite::ENGINE, None) => fill_until_killed::<BareRusqlite<Durable>>(orders, seed),
         (bare_redb::ENGINE, mode) if mode == quick => {
             fill_until_killed::<BareRedb<QuickRepair>>(orders, seed)
         }

@@ -41,6 +41,7 @@ pub(crate) mod reopen;
 pub(crate) mod schemas;
 pub(crate) mod seeks;
 pub(crate) mod sequences;
+pub(crate) mod sharing;
 pub(crate) mod snapshots;
 pub(crate) mod sweeping;
 pub(crate) mod tables;

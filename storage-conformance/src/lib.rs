@@ -21,6 +21,7 @@ pub mod counting;
 pub mod cycles;
 mod deferred;
 pub mod golden;
+pub mod handles;
 pub mod history;
 pub mod kills;
 pub mod liars;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use storage_core::engine::Damage;
-use storage_core::{AnyEngine, Checksums, Engine, Keyspace, Result};
+use storage_core::{AnyEngine, Checksums, Engine, Keyspace, Result, Sharing};
 
 /// One store of one engine, empty at first. A suite makes a new one for every case.
 ///
@@ -35,11 +35,18 @@ pub enum Power {
     Damage,
     /// It can damage what it stores, and its records are verified by checksums.
     Checksums,
+    /// Two handles of it can have one store at a time. An engine that has its store alone need not state it.
+    Shared,
 }
 
 impl Power {
     /// Every power, each once.
-    pub const ALL: [Power; 3] = [Power::Reopen, Power::Damage, Power::Checksums];
+    pub const ALL: [Power; 4] = [Power::Reopen, Power::Damage, Power::Checksums, Power::Shared];
+
+    /// Whether an engine that lacks it has to say so: what an engine alone with its store lacks is nothing it gave up.
+    pub fn is_stated(self) -> bool {
+        self != Power::Shared
+    }
 
     /// Whether the engine of a subject has it.
     pub fn is_had_by<S: Subject>(self, subject: &S) -> Result<bool> {
@@ -47,6 +54,7 @@ impl Power {
         Ok(match self {
             Power::Reopen => capabilities.reopens(),
             Power::Damage => subject.damage().is_some(),
+            Power::Shared => capabilities.sharing == Sharing::Processes,
             Power::Checksums => subject.damage().is_some() && capabilities.checksums == Checksums::Verified,
         })
     }
@@ -58,6 +66,7 @@ impl fmt::Display for Power {
             Power::Reopen => "reopen",
             Power::Damage => "damage",
             Power::Checksums => "checksums",
+            Power::Shared => "shared",
         })
     }
 }

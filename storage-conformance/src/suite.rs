@@ -148,7 +148,7 @@ pub(crate) fn run_one_of<S: Subject>(cases: &[Case<S>], subject: &S, name: &str,
         None => case.run(subject),
         Some(power) => {
             assert!(
-                lacks.contains(&power),
+                lacks.contains(&power) || !power.is_stated(),
                 "{name} needs the power {power:?}, and it is not stated as lacking"
             );
             println!("not applicable: {power}");
@@ -167,8 +167,9 @@ pub fn cover<S: Subject>(subject: &S, lacks: &[Power]) {
 
 pub(crate) fn cover_all<S: Subject>(cases: &[Case<S>], subject: &S, lacks: &[Power]) {
     let lacking: Vec<_> = Power::ALL.into_iter().filter(|power| !has(subject, *power)).collect();
+    let to_state: Vec<_> = lacking.iter().copied().filter(|power| power.is_stated()).collect();
     let stated: Vec<_> = Power::ALL.into_iter().filter(|power| lacks.contains(power)).collect();
-    assert_eq!(stated, lacking, "the powers stated as lacking, and those that are");
+    assert_eq!(stated, to_state, "the powers stated as lacking, and those that are");
     let (left_out, run): (Vec<_>, Vec<_>) =
         cases.iter().partition(|case| case.needs.is_some_and(|power| lacking.contains(&power)));
     println!("{} cases run, {} are not applicable", run.len(), left_out.len());

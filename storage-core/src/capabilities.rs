@@ -28,6 +28,20 @@ pub struct Capabilities {
     pub checksums: Checksums,
     /// Whether it can be written.
     pub access: Access,
+    /// Who else may write what it stores.
+    pub sharing: Sharing,
+}
+
+/// Who else may write what an engine stores, while it is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Sharing {
+    /// Nobody: one handle has it alone.
+    #[default]
+    Alone,
+    /// Other handles, of this process or of others. A commit that finds another's before it is
+    /// [`Kind::ForeignCommit`](crate::Kind::ForeignCommit).
+    Processes,
 }
 
 /// Whether an engine can be written, as it was opened.
@@ -59,6 +73,7 @@ impl Capabilities {
             deferred_survives: Survives::PowerLoss,
             checksums: Checksums::Verified,
             access: Access::ReadWrite,
+            sharing: Sharing::Alone,
         }
     }
 
@@ -70,6 +85,7 @@ impl Capabilities {
             deferred_survives: Survives::Memory,
             checksums: Checksums::Skipped,
             access: Access::ReadWrite,
+            sharing: Sharing::Alone,
         }
     }
 
@@ -84,6 +100,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// The same with others who may write.
+    #[must_use]
+    pub const fn with_sharing(mut self, sharing: Sharing) -> Self {
+        self.sharing = sharing;
         self
     }
 

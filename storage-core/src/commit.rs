@@ -32,6 +32,9 @@ use crate::watch::Cause;
 /// first of them does not wait long. A larger member travels alone.
 const GROUP_LEN_MAX: usize = 4 << 20;
 
+/// A commit that so many of other processes came before gives up. Each of them was a chance of one in a few.
+pub(crate) const FOREIGN_MAX: u32 = 1_000;
+
 /// The state of the pipeline. Its window is the leader's alone.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
@@ -67,6 +70,10 @@ impl Pipeline {
 
 fn busy() -> Error {
     Error::new(Kind::Busy, "no turn to commit came before the deadline")
+}
+
+pub(crate) fn overtaken() -> Error {
+    Error::new(Kind::Busy, format!("{FOREIGN_MAX} commits of other processes came before this one"))
 }
 
 /// A commit whose time was read, until it is published or has failed.
@@ -155,20 +162,34 @@ impl<E: Engine> Shared<E> {
         member: &Member,
         basis: Option<E::Snapshot>,
     ) -> Result<Committed> {
+        let mut basis = basis;
+        let mut foreign = 0;
         let deciding = self.decide(std::iter::once(member));
         let time = deciding.time;
-        let resolved = self.check_open().and_then(|()| {
+        let mut attempt = |window: &mut Window| -> Result<Option<Resolved>> {
+            self.check_open()?;
+            self.read_foreign_tables(window)?;
             self.check(window, member, time)?;
-            if member.late.is_empty() {
-                return Ok(None);
-            }
-            resolve(self, &Merged::default(), member, time).map(Some)
-        });
-        let done = resolved.and_then(|resolved| {
+            let resolved = match member.late.is_empty() {
+                true => None,
+                false => Some(resolve(self, &Merged::default(), member, time)?),
+            };
             let batch = resolved.as_ref().map_or(&member.batch, |resolved| &resolved.batch);
-            self.commit_to_engine(batch, member.durability, basis)?;
+            self.commit_to_engine(batch, member.durability, basis.take())?;
             Ok(resolved)
-        });
+        };
+        let done = loop {
+            match attempt(window) {
+                Err(error) if error.kind() == Kind::ForeignCommit => {
+                    self.publish_foreign(window);
+                    foreign += 1;
+                    if foreign > FOREIGN_MAX {
+                        break Err(overtaken());
+                    }
+                }
+                done => break done,
+            }
+        };
         match done {
             Err(error) => {
                 self.release(member);
@@ -186,7 +207,7 @@ impl<E: Engine> Shared<E> {
     /// Commits a group in one engine commit. One answer a member, in their order.
     ///
     /// If the engine refuses it, each member goes again by itself, also one that was refused because of another: that
-    /// one may not be there any more. So one member's size or fault does not fail the rest.
+    /// one may not be there any more. So one member's size or fault does not fail the rest. `Busy` is everyone's.
     fn commit_group(
         &self,
         window: &mut MutexGuard<'_, Window>,
@@ -198,12 +219,16 @@ impl<E: Engine> Shared<E> {
         }
     }
 
-    /// `None` if the engine refused the group, and nothing of it was committed.
+    /// `None` if the engine refused the group, and nothing of it was committed; also after a commit of others, so that each is
+    /// checked anew.
     fn commit_together(
         &self,
         window: &mut MutexGuard<'_, Window>,
         members: &[Member],
     ) -> Option<Vec<Result<Committed>>> {
+        if window.are_tables_unread() {
+            return None;
+        }
         let deciding = self.decide(members.iter());
         let (merged, taken) = self.take(window, members, deciding.time);
         let accepted: Vec<_> = members
@@ -217,7 +242,14 @@ impl<E: Engine> Shared<E> {
                 .commit_to_engine(&merged.into_batch(), members[0].durability, None)
                 .map(|()| self.publish(window, &accepted)),
         };
-        if committed.as_ref().is_err_and(Error::is_not_committed) {
+        // Whoever holds the store holds it for every member: each would wait as long again.
+        if let Err(error) = &committed
+            && error.is_not_committed()
+            && error.kind() != Kind::Busy
+        {
+            if error.kind() == Kind::ForeignCommit {
+                self.publish_foreign(window);
+            }
             return None;
         }
         let answer = |(member, taken): (&Member, Result<Resolved>)| {
@@ -320,6 +352,31 @@ impl<E: Engine> Shared<E> {
         }
         self.note_commit(accepted[0].member.durability);
         version
+    }
+
+    /// Makes known that another process has committed: of what it wrote nothing is known, so it counts as everything.
+    fn publish_foreign(&self, window: &mut Window) {
+        let labels = &self.pipeline.labels;
+        let version = labels.published() + 1;
+        labels.publish(version, std::iter::empty());
+        window.take_all_as_written(version);
+        self.watches.lag(version);
+    }
+
+    /// The same for one that an exclusive snapshot met. The caller holds the lane.
+    pub(crate) fn note_foreign_commit(&self, _: &Lane<'_>) -> Result<()> {
+        let mut window = self.pipeline.window.lock();
+        self.publish_foreign(&mut window);
+        self.read_foreign_tables(&mut window)
+    }
+
+    /// Learns of the tables that other processes made, if they have committed since it last did.
+    fn read_foreign_tables(&self, window: &mut Window) -> Result<()> {
+        if window.are_tables_unread() {
+            self.mark_foreign_tables()?;
+            window.tables_are_read();
+        }
+        Ok(())
     }
 
     fn release(&self, member: &Member) {

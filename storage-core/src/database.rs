@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::batch::{Batch, Change, Write};
-use crate::capabilities::{Access, Capabilities};
+use crate::capabilities::{Access, Capabilities, Sharing};
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::commit::Pipeline;
 use crate::commit::member::Member;
@@ -120,7 +120,8 @@ impl<E: Engine> Database<E> {
         }
         let mut expiring = snapshot.range(expiry::keyspace(), &KeyRange::all(), Direction::Forward)?;
         // A damaged entry is an entry all the same.
-        if !matches!(expiring.next(), Ok(None)) {
+        // Other processes may write records that expire, of which nobody here is told.
+        if capabilities.sharing == Sharing::Processes || !matches!(expiring.next(), Ok(None)) {
             database.0.note_expiring();
         }
         drop(expiring);
@@ -455,7 +456,11 @@ impl<E: Engine> Shared<E> {
             return Ok(());
         }
         self.maintenance.syncing();
-        self.engine.sync().inspect_err(|_| self.poison())
+        self.engine.sync().inspect_err(|error| match error.kind() {
+            // Nothing was done: what is not durable yet is synced later.
+            Kind::Busy => self.note_commit(Durability::Deferred),
+            _ => self.poison(),
+        })
     }
 
     fn close(&self) -> Result<()> {
@@ -491,6 +496,14 @@ impl<E: Engine> Shared<E> {
 
     fn mark_table(&self, keyspace: Keyspace) {
         self.tables.get_or_init(keyspace, AtomicBool::default).store(true, Ordering::SeqCst);
+    }
+
+    /// Marks a table that another process has made. Whoever looked before must look again.
+    pub(crate) fn mark_foreign_table(&self, keyspace: Keyspace) {
+        if !self.is_marked_table(keyspace) {
+            self.mark_table(keyspace);
+            self.tables_opened.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// Lets anyone write a keyspace that is no table's any more. The caller holds the exclusive lane.

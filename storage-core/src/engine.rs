@@ -8,13 +8,19 @@
 //! and `sync` come from any thread at any time. Keys, names and values are within the limits. Stamps are sealed.
 //! On an engine that says `Access::ReadOnly`, `commit` and `sync` are never called.
 //!
+//! **Other writers.** On an engine that says `Sharing::Processes`, other handles commit as well. It notices: the first
+//! `commit` or exclusive snapshot after another's commit is `ForeignCommit`, with nothing written, and the next one
+//! sees what was committed. Core then takes everything as written, and asks again.
+//!
 //! What only some engines can do, such as checking or compacting their files, stands in `powers.rs`.
 
 use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
-pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
+pub use crate::powers::{
+    BackedUp, Check, Checked, Compact, Compacted, Damage, Figures, NativeBackup, StorageStatistics,
+};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};
 
@@ -37,7 +43,8 @@ pub enum Intent {
     Read,
     /// Reading in a transaction that may commit.
     Transact,
-    /// Reading in a transaction that runs alone; other processes are shut out too.
+    /// Reading in a transaction that runs alone. Other handles, where there are any, commit nothing until the snapshot
+    /// is dropped, or the commit that rests on it is done.
     Exclusive,
 }
 
@@ -99,16 +106,19 @@ pub trait Engine: Send + Sync + 'static {
     /// A stable view of everything committed, pinned now: not at its first read.
     ///
     /// It sees every commit that returned before the call began, whole or not at all, and nothing later. How many
-    /// there are is not limited. It lives until it is dropped and never blocks a commit.
+    /// there are is not limited. It lives until it is dropped and never blocks a commit, except the exclusive one.
     fn snapshot(&self, intent: Intent) -> Result<Self::Snapshot>;
 
     /// Makes all of a batch visible, or none of it.
     ///
     /// `Ok`: every later read sees it, and it is as durable as asked. `CommitUnknown`: whether it took place cannot be
-    /// told. Any other error: it did not take place, and nothing of it can be seen, now or after opening again.
+    /// told. Any other error: it did not take place, and nothing of it can be seen, now or after opening again;
+    /// `ForeignCommit` if another handle has committed since this one last looked.
     fn commit(&self, commit: Commit<'_, Self::Snapshot>) -> Result<()>;
 
     /// Makes every commit that returned before the call as durable as `Durability::Sync` ones are.
+    ///
+    /// After `Busy` nothing has happened, and it is called again. After any other error the database stops.
     fn sync(&self) -> Result<()>;
 
     /// Ends it: what was committed is durable, and files are released. Called once; no call begins after it.

@@ -38,6 +38,9 @@ pub enum Kind {
     Corrupt,
     /// The database is closed.
     Closed,
+    /// Between an engine and core, never seen by a caller: another process has committed since the last commit or
+    /// exclusive snapshot that this engine was asked for. Nothing was written; the next call sees it.
+    ForeignCommit,
     /// A defect of the layer or of an engine.
     Internal,
 }

@@ -4,6 +4,8 @@
 //! [`AnyEngine::downcast_ref`](crate::AnyEngine::downcast_ref), with the trait in scope:
 //! `use storage_core::engine::Compact; db.engine().compact()?`. They are used while the database is open.
 
+use std::path::Path;
+
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
@@ -76,4 +78,20 @@ pub trait Damage: Engine {
     ///
     /// `false` if there is no such record.
     fn damage(&self, keyspace: Keyspace, key: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Result<bool>;
+}
+
+/// The power to copy what is stored while it is used.
+pub trait NativeBackup: Engine {
+    /// Writes what is committed now into a new file at `path`, which opens as a store of the same engine.
+    ///
+    /// Readers and writers go on beside it. The copy survives power loss once this returns. `Invalid` if there is
+    /// something at `path` already: nothing is overwritten. After an error there is nothing at `path`.
+    fn backup(&self, path: &Path) -> Result<BackedUp>;
+}
+
+/// What a backup wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BackedUp {
+    /// The bytes of the copy.
+    pub bytes: u64,
 }

@@ -4,10 +4,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::commit::Lane;
+use crate::commit::{FOREIGN_MAX, Lane, overtaken};
 use crate::database::{BodyError, Shared};
 use crate::engine::{Engine, Intent};
 use crate::error::{Error, Kind, Result};
+use crate::moment::Moment;
 use crate::options::{Deadline, Outcome, TransactOptions};
 use crate::statistics::Counters;
 use crate::sync::pause;
@@ -76,8 +77,8 @@ fn attempt<E: Engine, T, X: BodyError>(
     let inside = shared.enter_body()?;
     shared.check_open()?;
     let intent = if lane.is_some() { Intent::Exclusive } else { Intent::Transact };
-    let label = Label::register(shared);
-    let mut transaction = Transaction::begin(shared, label, shared.moment(intent, deadline)?, cause);
+    let (label, moment) = begin(shared, lane, intent, deadline)?;
+    let mut transaction = Transaction::begin(shared, label, moment, cause);
     let value = body(&mut transaction)?;
     drop(inside);
     let (member, snapshot) = match transaction.end(options.durability) {
@@ -96,6 +97,25 @@ fn attempt<E: Engine, T, X: BodyError>(
     };
     let committed = committed.map_err(|error: Error| error)?;
     Ok(Outcome { value, version: committed.version, numbers: committed.numbers, time: committed.time })
+}
+
+/// The label of a transaction and then its moment. In the lane, what other processes committed is noted before.
+fn begin<'s, E: Engine>(
+    shared: &'s Arc<Shared<E>>,
+    lane: Option<&Lane<'_>>,
+    intent: Intent,
+    deadline: &Deadline,
+) -> Result<(Label<'s, E>, Moment<E::Snapshot>)> {
+    for _ in 0..FOREIGN_MAX {
+        let label = Label::register(shared);
+        match (shared.moment(intent, deadline), lane) {
+            (Err(error), Some(lane)) if error.kind() == Kind::ForeignCommit => {
+                shared.note_foreign_commit(lane)?;
+            }
+            (moment, _) => return Ok((label, moment?)),
+        }
+    }
+    Err(overtaken())
 }
 
 /// A pause after so many losses, cut at random so that losers do not meet again.

@@ -5,9 +5,9 @@
 use std::sync::OnceLock;
 
 use crate::commit::Lane;
-use crate::database::Database;
+use crate::database::{Database, Shared};
 use crate::derived::Definition;
-use crate::engine::Engine;
+use crate::engine::{Cursor, Engine, Intent, Snapshot as _};
 use crate::error::{Error, Escaped, Kind, Result};
 use crate::keyspace::{Keyspace, KeyspaceKind};
 use crate::options::{Deadline, TransactOptions};
@@ -30,6 +30,29 @@ pub(crate) fn recorded<E: Engine>(snapshot: &Snapshot<E>) -> Result<Vec<Keyspace
         keyspaces.push(named(entry.key())?);
     }
     Ok(keyspaces)
+}
+
+impl<E: Engine> Shared<E> {
+    /// Marks the tables that other processes have made. Called by the leader.
+    ///
+    /// `Unavailable` while a table that is open here is recorded otherwise: what is written to it here would lack the
+    /// entries of the indexes that the other process has.
+    pub(crate) fn mark_foreign_tables(&self) -> Result<()> {
+        let snapshot = self.engine().snapshot(Intent::Read)?;
+        let mut entries = snapshot.range(catalogue(), &KeyRange::all(), Direction::Forward)?;
+        while entries.advance()? {
+            self.admission().check_stamp(catalogue(), entries.key(), &entries.stamp())?;
+            let keyspace = named(entries.key())?;
+            self.mark_foreign_table(keyspace);
+            let recorded = entries.value()?.as_ref();
+            if matches!(self.definition(keyspace), Ok(Some(open)) if open.id.as_bytes() != recorded) {
+                let message =
+                    "another process has opened the table with other indexes: open the database again";
+                return Err(Error::new(Kind::Unavailable, message).in_keyspace(keyspace));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Deletes the definitions of the tables that are not open, and returns their keyspaces. Those that are open stay.

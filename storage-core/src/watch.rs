@@ -14,7 +14,7 @@ use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind};
 use crate::options::instant_after;
 use crate::range::KeyRange;
-use crate::sync::{AtomicU64, Condvar, Mutex, Ordering, Wait};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Wait};
 
 /// How many events wait for a slow watch before it lags: a burst of a few large transactions.
 const WAITING_MAX: usize = 4096;
@@ -40,7 +40,8 @@ pub enum WatchedChange {
     DeleteRange(KeyRange),
     /// The sweeper removed a record that had expired.
     Expire(Key),
-    /// Events up to this version were dropped because too many waited. Read the range again, then go on.
+    /// Events up to this version are missing: too many waited, or another process has committed. Read the range again,
+    /// then go on.
     Lagged,
 }
 
@@ -217,6 +218,17 @@ impl Watches {
         wake(wakers);
     }
 
+    /// Tells every watch that something was committed of which nobody knows what. Called by the leader alone.
+    pub(crate) fn lag(&self, version: u64) {
+        let mut wakers = Vec::new();
+        let list = self.list.lock();
+        for watch in list.watches.iter().filter_map(Weak::upgrade) {
+            wakers.extend(watch.lag(version));
+        }
+        drop(list);
+        wake(wakers);
+    }
+
     /// Ends every watch, those still to come included. The first reason stays.
     pub(crate) fn end(&self, ended: Ended) {
         let mut wakers = Vec::new();
@@ -265,6 +277,22 @@ impl Inner {
         if state.events.len() == before {
             return None;
         }
+        self.announce(state)
+    }
+
+    /// Notes that events up to `version` are missing, behind those that wait.
+    fn lag(&self, version: u64) -> Option<Waker> {
+        let mut state = self.state.lock();
+        let lagged = Event { version, change: WatchedChange::Lagged };
+        match state.events.back_mut() {
+            Some(last) if last.change == WatchedChange::Lagged => *last = lagged,
+            _ => state.events.push_back(lagged),
+        }
+        self.announce(state)
+    }
+
+    /// Wakes the threads that wait for an event. The task that does, if any, to be woken.
+    fn announce(&self, mut state: MutexGuard<'_, State>) -> Option<Waker> {
         let waker = state.waker.take();
         drop(state);
         self.changed.notify_all();

@@ -10,11 +10,11 @@ use storage_sqlite::SqliteEngine;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let packed = env::args_os().nth(1).map(PathBuf::from).ok_or("usage: write_golden FILE")?;
-    let directory = tempfile::tempdir()?;
-    let path = directory.path().join("store.db");
+    let path = packed.with_extension("unpacked");
     golden::write(SqliteEngine::open(&path)?)?;
     SqliteEngine::open(&path)?.compact()?;
     fs::write(&packed, lz4_flex::compress_prepend_size(&fs::read(&path)?))?;
+    fs::remove_file(&path)?;
     println!("{} bytes in {}", fs::metadata(&packed)?.len(), packed.display());
     Ok(())
 }

@@ -1,194 +1,171 @@
-//! Cursors: a range in pieces of growing size.
-//!
-//! A statement that is being stepped borrows its connection in a way that no cursor could keep. So a range is read
-//! some rows at a time, each piece from behind the last key.
+//! A cursor: a statement that is stepped from row to row, and what its row shows.
 
-use rusqlite::{OptionalExtension, Row, params};
+use std::fmt;
+
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::{CachedStatement, Row, Rows};
+use self_cell::{MutBorrow, self_cell};
 use storage_core::engine::Cursor;
-use storage_core::{Direction, KeyRange, Keyspace, Kind, Memo, Payload, Result, Stamp, Value};
+use storage_core::{Error, Keyspace, Kind, Memo, Result, STAMP_LEN, Stamp, Value};
 
-use crate::error;
-use crate::snapshot::SqliteSnapshot;
-use crate::sql::Statements;
-use crate::stored;
+use crate::error::{self, NAME};
+use crate::row;
 
-/// The rows of the first piece: enough for a short page,
-const ROWS_FIRST: u32 = 32;
-/// and those of the largest.
-const ROWS_MAX: u32 = 512;
+self_cell!(
+    /// A statement and the rows that it yields.
+    struct Steps<'c> {
+        owner: MutBorrow<CachedStatement<'c>>,
+        #[covariant]
+        dependent: Rows,
+    }
+);
 
-/// A position in a range of a snapshot.
-#[derive(Debug)]
+/// A position in a range of a [`SqliteSnapshot`](crate::SqliteSnapshot).
 pub struct SqliteCursor<'a> {
-    snapshot: &'a SqliteSnapshot,
     keyspace: Keyspace,
-    direction: Direction,
-    /// What is not read yet; `None` at its end.
-    rest: Option<KeyRange>,
-    piece: Piece,
-    rows_max: u32,
-    failed: Option<Kind>,
-}
-
-/// The rows that were read last, one behind the other in one buffer, and which of them is the one here.
-#[derive(Debug, Default)]
-struct Piece {
-    bytes: Vec<u8>,
-    rows: Vec<Entry>,
-    /// The row behind the one here.
-    next: usize,
-    /// The value here, if it is a long one that was asked for.
-    long: Option<Payload>,
-}
-
-/// Where a row stands in the buffer.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
+    state: State,
+    /// The key of the row here: core asks for it more than once.
+    key: Vec<u8>,
     stamp: Stamp,
-    start: usize,
-    value: usize,
-    /// `None` for a long value, which is not there.
-    end: Option<usize>,
+    /// The value of the row here, once it was asked for, if it is short.
+    value: Vec<u8>,
+    is_copied: bool,
+    here: Option<Here<'a>>,
 }
 
-impl Piece {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.rows.clear();
-        self.next = 0;
-        self.long = None;
+/// A shorter value is copied faster than SQLite is asked for it twice more.
+const COPIED_LEN_MAX: usize = 1 << 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Walking,
+    Ended,
+    Failed,
+}
+
+/// The row on which the statement stands. Its value is read where SQLite keeps it.
+struct Here<'a>(Steps<'a>);
+
+impl<'a> SqliteCursor<'a> {
+    /// A cursor over what a statement yields, whose parameters are bound.
+    pub(crate) fn new(keyspace: Keyspace, statement: CachedStatement<'a>) -> Self {
+        let steps = Steps::new(MutBorrow::new(statement), |statement| statement.borrow_mut().raw_query());
+        SqliteCursor { here: Some(Here(steps)), state: State::Walking, ..SqliteCursor::empty(keyspace) }
     }
 
-    fn push(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(stored::bytes(row, 0)?);
-        let value = self.bytes.len();
-        let end = stored::bytes_or_null(row, 2)?.map(|bytes| {
-            self.bytes.extend_from_slice(bytes);
-            self.bytes.len()
+    pub(crate) fn empty(keyspace: Keyspace) -> Self {
+        let stamp = Stamp::from_bytes([0; STAMP_LEN]);
+        SqliteCursor {
+            keyspace,
+            state: State::Ended,
+            key: Vec::new(),
+            stamp,
+            value: Vec::new(),
+            is_copied: false,
+            here: None,
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error) -> Result<bool> {
+        self.state = State::Failed;
+        Err(error)
+    }
+}
+
+impl Cursor for SqliteCursor<'_> {
+    #[inline]
+    fn advance(&mut self) -> Result<bool> {
+        let (State::Walking, Some(here)) = (self.state, &mut self.here) else {
+            return match self.state {
+                State::Failed => {
+                    Err(Error::new(Kind::Unavailable, "the range failed before").in_engine(NAME))
+                }
+                _ => Ok(false),
+            };
+        };
+        self.is_copied = false;
+        let (key, stamp) = (&mut self.key, &mut self.stamp);
+        let moved = here.0.with_dependent_mut(|_, rows| match rows.next() {
+            Ok(Some(row)) => {
+                let Some(bytes) = row::bytes(row, 0) else {
+                    return Err(error::corrupt("range", "the column `key` holds something else than bytes"));
+                };
+                key.clear();
+                key.extend_from_slice(bytes);
+                // No record has a stamp of zeros, so core reports this one and the cursor goes on behind it.
+                *stamp = row::stamp(row, 1).unwrap_or(Stamp::from_bytes([0; STAMP_LEN]));
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(cause) => Err(error::failed("range", cause)),
         });
-        self.rows.push(Entry { stamp: stored::stamp(row, 1)?, start, value, end });
-        Ok(())
+        match moved {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                self.state = State::Ended;
+                Ok(false)
+            }
+            Err(error) => self.fail(error),
+        }
     }
 
-    fn key_of(&self, row: &Entry) -> &[u8] {
-        &self.bytes[row.start..row.value]
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.key
     }
 
-    fn here(&self) -> Option<&Entry> {
-        self.rows.get(self.next.checked_sub(1)?)
+    #[inline]
+    fn stamp(&self) -> Stamp {
+        self.stamp
     }
-}
 
-/// The value here.
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        match (&self.long, self.here()) {
-            (Some(long), _) => long,
-            (None, Some(Entry { value, end: Some(end), .. })) => &self.bytes[*value..*end],
-            (None, _) => &[],
+    #[inline]
+    fn value(&mut self) -> Result<&dyn Value> {
+        if self.is_copied {
+            return Ok(&self.value);
+        }
+        let here = self.here.as_ref().expect("a cursor is read only after it advanced to a record");
+        match here.bytes() {
+            Some(bytes) if bytes.len() <= COPIED_LEN_MAX => {
+                self.value.clear();
+                self.value.extend_from_slice(bytes);
+                self.is_copied = true;
+                Ok(&self.value)
+            }
+            Some(_) => Ok(here),
+            None => Err(row::no_bytes(self.keyspace, &self.key)),
         }
     }
 }
 
-impl Value for Piece {
+impl Here<'_> {
+    #[inline]
+    fn row(&self) -> &Row<'_> {
+        self.0.borrow_dependent().get().expect("a cursor is read only after it advanced to a record")
+    }
+
+    #[inline]
+    fn bytes(&self) -> Option<&[u8]> {
+        row::bytes(self.row(), 2)
+    }
+}
+
+impl AsRef<[u8]> for Here<'_> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self.bytes().expect("a value is handed out only where bytes stand")
+    }
+}
+
+impl Value for Here<'_> {
     fn memo(&self) -> Option<&Memo> {
         None
     }
 }
 
-impl<'a> SqliteCursor<'a> {
-    pub(crate) fn new(
-        snapshot: &'a SqliteSnapshot,
-        keyspace: Keyspace,
-        range: &KeyRange,
-        direction: Direction,
-    ) -> Self {
-        let rest = (!range.is_empty()).then(|| range.clone());
-        let (piece, rows_max, failed) = (Piece::default(), ROWS_FIRST, None);
-        SqliteCursor { snapshot, keyspace, direction, rest, piece, rows_max, failed }
+impl fmt::Debug for SqliteCursor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteCursor").field("keyspace", &self.keyspace).field("state", &self.state).finish()
     }
-
-    /// Reads the next piece of `range`.
-    fn read(&mut self, range: &KeyRange) -> rusqlite::Result<()> {
-        let piece = &mut self.piece;
-        piece.clear();
-        let sql = Statements::of(self.keyspace).range(self.direction, range.end().is_some());
-        let Some(mut statement) = self.snapshot.statement(self.keyspace, sql)? else {
-            self.rest = None;
-            return Ok(());
-        };
-        let start = range.start().as_slice();
-        let mut rows = match range.end() {
-            Some(end) => statement.query(params![self.rows_max, start, end.as_slice()])?,
-            None => statement.query(params![self.rows_max, start])?,
-        };
-        while let Some(row) = rows.next()? {
-            piece.push(row)?;
-        }
-        self.rest = match piece.rows.last() {
-            Some(last) if piece.rows.len() == self.rows_max as usize => Some(match self.direction {
-                Direction::Forward => range.after(piece.key_of(last)),
-                Direction::Reverse => range.before(piece.key_of(last)),
-            }),
-            _ => None,
-        };
-        self.rows_max = (self.rows_max * 4).min(ROWS_MAX);
-        Ok(())
-    }
-}
-
-impl Cursor for SqliteCursor<'_> {
-    fn advance(&mut self) -> Result<bool> {
-        if let Some(kind) = self.failed {
-            return Err(error::refused(kind, "range", "the range failed before".into()));
-        }
-        self.piece.long = None;
-        while self.piece.next == self.piece.rows.len() {
-            let Some(range) = self.rest.take().filter(|range| !range.is_empty()) else {
-                self.piece.clear();
-                return Ok(false);
-            };
-            if let Err(cause) = self.read(&range) {
-                let error = error::failed("range", cause).in_keyspace(self.keyspace);
-                self.failed = Some(error.kind());
-                return Err(error);
-            }
-        }
-        self.piece.next += 1;
-        Ok(true)
-    }
-
-    fn key(&self) -> &[u8] {
-        self.piece.here().map_or(&[], |row| self.piece.key_of(row))
-    }
-
-    fn stamp(&self) -> Stamp {
-        self.piece.here().map_or(Stamp::unverified(), |row| row.stamp)
-    }
-
-    fn value(&mut self) -> Result<&dyn Value> {
-        let Some(row) = self.piece.here() else {
-            return Err(error::refused(Kind::Internal, "range", "the cursor stands at no record".into()));
-        };
-        if row.end.is_none() && self.piece.long.is_none() {
-            let value = long_value(self.snapshot, self.keyspace, self.piece.key_of(row))?;
-            self.piece.long = Some(value);
-        }
-        Ok(&self.piece)
-    }
-}
-
-/// The value of a record that is in the snapshot.
-fn long_value(snapshot: &SqliteSnapshot, keyspace: Keyspace, key: &[u8]) -> Result<Payload> {
-    let read = || {
-        let Some(mut statement) = snapshot.statement(keyspace, &Statements::of(keyspace).value)? else {
-            return Ok(None);
-        };
-        statement.query_row([key], |row| Ok(Payload::new(stored::bytes(row, 0)?))).optional()
-    };
-    let value = read().map_err(|cause: rusqlite::Error| error::failed("range", cause).at(keyspace, key))?;
-    value.ok_or_else(|| {
-        error::refused(Kind::Corrupt, "range", "the record has no value".into()).at(keyspace, key)
-    })
 }

@@ -1,104 +1,135 @@
-//! The header: by which a file is known as the layer's.
+//! The header: a table that no keyspace can be called like, by which a file is known as the layer's.
 //!
-//! `PRAGMA application_id` is 0x53544f52 (`STOR`), `PRAGMA user_version` the version of the format, and the table
-//! `storage_header` has the rows `format`, `store` (the random id of the store) and `syncs` (changed by a commit that
-//! has others to make durable).
+//! | row | holds |
+//! |---|---|
+//! | `format` | the version of what the tables hold: an integer |
+//! | `store` | the random id of the store: the sixteen bytes of a UUID |
+//! | `syncs` | a number that `sync` counts up, so that there is something to make durable |
+//!
+//! The file's `application_id` is [`APPLICATION`], which tools such as `file` show; its `user_version` is the format too.
 
-use rusqlite::{Connection, params};
-use storage_core::{Error, Kind, Result};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension};
+use storage_core::{Access, Error, Result};
 use uuid::Uuid;
 
-use crate::error;
+use crate::connection::{run, value};
+use crate::options::Settings;
+use crate::{error, sql};
 
+/// "STOR", as the id of the application that a file belongs to.
 const APPLICATION: i64 = 0x5354_4f52;
 
-/// The version of what the tables hold: keys, stamps of 24 bytes, values.
-const FORMAT: i64 = 1;
+const FORMAT: &str = "format";
+const STORE: &str = "store";
 
-/// What a file turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// The layer's.
-    Ours(Uuid),
-    /// Nobody's yet.
-    Empty,
+/// The version of what the tables hold: a stamp of 24 bytes beside each value.
+const FORMAT_VERSION: i64 = 1;
+
+/// How often the change to a log is tried, while other processes open the same new file.
+const TRIES_MAX: u32 = 100;
+
+/// Reads the header of a database, and writes it into an empty one. Its store id.
+///
+/// `Invalid` for a newer format, for a file whose tables somebody else made, and for one that is not in WAL mode.
+pub(crate) fn open(connection: &Connection, settings: &Settings) -> Result<Uuid> {
+    if is_empty(connection)? {
+        if settings.access == Access::ReadOnly {
+            return Err(error::invalid("open", "the file holds no store"));
+        }
+        return create(connection, settings);
+    }
+    let store = read(connection)?;
+    let mode: String = value(connection, "PRAGMA journal_mode").map_err(failed)?;
+    match mode.as_str() {
+        "wal" => Ok(store),
+        other => Err(error::invalid("open", format!("the journal mode of the file is `{other}`, not `wal`"))),
+    }
 }
 
-/// Looks whose file it is. `Invalid` for a newer format, for another program's, and for one that is not in WAL mode.
-pub(crate) fn read(connection: &Connection) -> Result<Found> {
-    let failed = |cause| error::failed("open", cause);
-    let number = |pragma: &str| {
-        connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(failed)
+fn is_empty(connection: &Connection) -> Result<bool> {
+    let tables: i64 = value(connection, sql::SCHEMA_LEN).map_err(failed)?;
+    let application: i64 = value(connection, "PRAGMA application_id").map_err(failed)?;
+    Ok(tables == 0 && matches!(application, 0 | APPLICATION))
+}
+
+fn create(connection: &Connection, settings: &Settings) -> Result<Uuid> {
+    // It takes effect where the file has no page yet.
+    connection.execute_batch(&format!("PRAGMA page_size = {}", settings.page_bytes)).map_err(failed)?;
+    use_log(connection)?;
+    run(connection, sql::BEGIN_WRITE).map_err(failed)?;
+    let written = write(connection);
+    let ended = match &written {
+        Ok(_) => run(connection, sql::COMMIT).map_err(error::commit),
+        Err(_) => run(connection, sql::ROLLBACK).map_err(failed),
     };
-    if number("application_id")? != APPLICATION {
-        let tables: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-            .map_err(failed)?;
-        return match tables {
-            0 if number("application_id")? == 0 => Ok(Found::Empty),
-            _ => Err(invalid("the file belongs to another program".into())),
-        };
+    written.and_then(|store| ended.map(|()| store))
+}
+
+fn use_log(connection: &Connection) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        match value::<String>(connection, "PRAGMA journal_mode = WAL") {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                let message = format!("the file stays in the journal mode `{mode}`: it cannot be shared");
+                return Err(error::invalid("open", message));
+            }
+            Err(cause) if error::is_busy(&cause) && tries < TRIES_MAX => {
+                tries += 1;
+                std::thread::yield_now();
+            }
+            Err(cause) => return Err(failed(cause)),
+        }
     }
-    match number("user_version")? {
-        FORMAT => {}
-        newer if newer > FORMAT => {
-            let message = format!("format {newer} is newer than {FORMAT}, which this version writes");
-            return Err(invalid(message));
+}
+
+/// Another process may have been faster: then its header stands.
+fn write(connection: &Connection) -> Result<Uuid> {
+    if !is_empty(connection)? {
+        return read(connection);
+    }
+    let store = Uuid::new_v4();
+    let write = || {
+        connection.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT_VERSION}"
+        ))?;
+        connection.execute_batch(sql::CREATE_HEADER)?;
+        connection.execute(sql::PUT_HEADER, (FORMAT, FORMAT_VERSION))?;
+        connection.execute(sql::PUT_HEADER, (STORE, store.as_bytes().as_slice()))?;
+        connection.execute(sql::PUT_HEADER, ("syncs", 0))
+    };
+    write().map(|_| store).map_err(failed)
+}
+
+fn read(connection: &Connection) -> Result<Uuid> {
+    let has_header =
+        connection.query_row(sql::HAS_TABLE, [sql::HEADER], |_| Ok(())).optional().map_err(failed)?.is_some();
+    if !has_header {
+        return Err(error::invalid("open", "the file holds tables of another program"));
+    }
+    match row(connection, FORMAT)? {
+        Some(Value::Integer(FORMAT_VERSION)) => {}
+        Some(Value::Integer(newer)) if newer > FORMAT_VERSION => {
+            let message = format!("format {newer} is newer than {FORMAT_VERSION}, which this version writes");
+            return Err(error::invalid("open", message));
         }
         _ => return Err(damaged()),
     }
-    let mode: String =
-        connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
-    if mode != "wal" {
-        return Err(invalid(format!("the file is in journal mode {mode}, and only WAL will do")));
+    match row(connection, STORE)? {
+        Some(Value::Blob(id)) => Uuid::from_slice(&id).map_err(|_| damaged()),
+        _ => Err(damaged()),
     }
-    let store: Vec<u8> = connection
-        .query_row("SELECT value FROM storage_header WHERE name = 'store'", [], |row| row.get(0))
-        .map_err(|_| damaged())?;
-    Uuid::from_slice(&store).map(Found::Ours).map_err(|_| damaged())
 }
 
-/// Makes an empty file the layer's, unless somebody else has just done so.
-pub(crate) fn create(connection: &Connection, page_bytes: u32) -> Result<Uuid> {
-    let failed = |cause| error::failed("create", cause);
-    connection.pragma_update(None, "page_size", page_bytes).map_err(failed)?;
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
-    if mode != "wal" {
-        return Err(error::refused(Kind::Unavailable, "create", format!("the journal mode stays {mode}")));
-    }
-    connection.execute_batch("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").map_err(failed)?;
-    let created = match read(connection) {
-        Ok(Found::Ours(store)) => Ok(store),
-        Ok(Found::Empty) => write(connection).map_err(failed),
-        Err(error) => Err(error),
-    };
-    let store = created.inspect_err(|_| {
-        // What was refused is told; that the transaction ends is seen to by its connection.
-        connection.execute_batch("ROLLBACK").ok();
-    })?;
-    connection.execute_batch("COMMIT").map_err(failed)?;
-    Ok(store)
+fn row(connection: &Connection, name: &str) -> Result<Option<Value>> {
+    connection.query_row(sql::GET_HEADER, [name], |row| row.get(0)).optional().map_err(failed)
 }
 
-fn write(connection: &Connection) -> rusqlite::Result<Uuid> {
-    let store = Uuid::new_v4();
-    connection.execute_batch(
-        "CREATE TABLE storage_header (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID",
-    )?;
-    let mut row = connection.prepare("INSERT INTO storage_header (name, value) VALUES (?1, ?2)")?;
-    row.execute(params!["format", FORMAT])?;
-    row.execute(params!["store", store.as_bytes().as_slice()])?;
-    row.execute(params!["syncs", 0])?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", FORMAT)?;
-    Ok(store)
-}
-
-fn invalid(message: String) -> Error {
-    error::refused(Kind::Invalid, "open", message)
+fn failed(cause: rusqlite::Error) -> Error {
+    error::failed("open", cause)
 }
 
 fn damaged() -> Error {
-    error::refused(Kind::Corrupt, "open", "the header of the file is damaged".into())
+    error::corrupt("open", "the header of the file is damaged")
 }

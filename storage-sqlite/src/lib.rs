@@ -1,4 +1,5 @@
-//! The SQLite engine of the storage layer: one file that survives power loss and that every tool reads.
+//! The SQLite engine of the storage layer: one WAL database in a file that other processes and `sqlite3` may open too,
+//! or in memory.
 //!
 //! ```
 //! use storage_core::{Database, Keyspace};
@@ -16,23 +17,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A keyspace `notes` is a table `t_notes` with the columns `key`, `stamp` and `value`, so that the `sqlite3` shell shows
-//! what is stored: `SELECT CAST(value AS TEXT) FROM t_notes`, or, for a table with the JSON codec,
-//! `SELECT json_extract(CAST(value AS TEXT), '$.city') FROM t_people`. The file is in WAL mode: readers and the one
-//! writer never wait for each other.
+//! The shell `sqlite3` shows tables with the JSON codec as rows and columns: [`SqliteEngine::create_json_view`].
+//!
+//! A keyspace is one table that has its name, with the columns `key`, `stamp` and `value`. One connection writes;
+//! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
 
+mod backup;
 mod commit;
-mod connect;
+mod connection;
 mod cursor;
+mod disk;
 mod engine;
 mod error;
 mod header;
+mod json_view;
 mod options;
 mod pool;
 mod powers;
+mod row;
 mod snapshot;
 mod sql;
-mod stored;
+mod statistics;
+mod writer;
 
 pub use cursor::SqliteCursor;
 pub use engine::SqliteEngine;

@@ -1,4 +1,4 @@
-//! What can be set when a database is opened.
+//! What can be set when a database is opened, and named choices of it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use storage_core::{Access, Result};
 
 use crate::engine::SqliteEngine;
 
-/// Where the database is.
+/// Where the database lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// In a file.
+    /// In a file, with its log beside it.
     File(PathBuf),
-    /// In memory, gone with the engine.
+    /// In a private directory, in memory where the system has a file system there. It goes with the engine.
     Memory,
 }
 
@@ -29,76 +29,95 @@ pub enum IfMissing {
     Fail,
 }
 
-/// Where SQLite keeps what a statement sorts or builds on the way.
+/// Where SQLite keeps what it sorts or sets aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TempStore {
+    /// In temporary files.
+    File,
     /// In memory.
     #[default]
     Memory,
-    /// In files of the directory for temporary ones.
-    File,
 }
 
-/// What is done for the file when it is closed.
+/// What is done before the database is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AtClose {
-    /// Nothing beyond what keeps it safe.
+    /// Nothing more than to make everything durable.
     Nothing,
-    /// SQLite looks whether its statistics are worth renewing (`PRAGMA optimize`).
+    /// SQLite looks whether its statistics help the queries of other programs, and renews them (`PRAGMA optimize`).
     #[default]
     Optimize,
 }
 
-/// Settings that go together.
+/// A choice of settings for a kind of machine.
+///
+/// | | cache of a connection | mapped | checkpoint after | readers kept | temporary data |
+/// |---|---|---|---|---|---|
+/// | `Balanced` | 16 MiB | 256 MiB | 4,000 pages | 16 | in memory |
+/// | `Small` | 1 MiB | nothing | 500 pages | 2 | in files |
+/// | `LargeMemory` | 64 MiB | 8 GiB | 16,000 pages | 64 | in memory |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// 16 MiB of cache a connection, no memory mapping.
+    /// A server or desktop with other things to do.
     #[default]
     Balanced,
-    /// For small machines: 2 MiB of cache, temporary data in files, a log that stays small.
+    /// A small device: little memory, and a short log.
     Small,
-    /// For machines with memory to spare: 64 MiB of cache, up to 1 GiB of the file mapped, a longer log.
+    /// A machine whose memory holds the whole file.
     LargeMemory,
 }
 
-/// How a database was opened. Read back from SQLite where SQLite decides.
+/// How a database was opened, as SQLite says it is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Where it is.
+    /// Where it lies.
     pub place: Place,
-    /// Whether it can be written.
-    pub access: Access,
-    /// What happens where there is no file.
-    pub if_missing: IfMissing,
     /// The most bytes of pages that each connection keeps in memory.
     pub cache_bytes: u64,
     /// The most bytes of the file that are mapped into memory.
     pub mmap_bytes: u64,
-    /// The bytes of a page. A file keeps those that it was created with.
+    /// The bytes of a page. It is decided when a file is created.
     pub page_bytes: u32,
-    /// Where temporary data goes.
+    /// Where SQLite keeps what it sorts or sets aside.
     pub temp_store: TempStore,
-    /// How long a call waits for another process.
+    /// How long a call waits for what others hold. Then it is `Busy`.
     pub busy_timeout: Duration,
-    /// After so many pages in the log a commit moves them into the file.
+    /// The log is moved into the file once it has so many pages; 0 for never.
     pub autocheckpoint_pages: u32,
-    /// What is done when it is closed.
+    /// How many connections that nobody reads with stay open.
+    pub readers_kept: usize,
+    /// What is done before it is closed.
     pub at_close: AtClose,
+    /// Whether it can be written.
+    pub access: Access,
+    /// What happens where there is no file.
+    pub if_missing: IfMissing,
 }
+
+/// At 4 KiB a record of 1 KiB spills to pages of its own, which makes everything six times as slow.
+const PAGE_BYTES: u32 = 8 << 10;
+
+const PAGE_BYTES_MIN: u32 = 512;
+const PAGE_BYTES_MAX: u32 = 64 << 10;
+
+/// A commit of another process takes milliseconds; one that takes this long hangs.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What can be set when a database is opened.
 ///
 /// ```
+/// use std::time::Duration;
 /// use storage_sqlite::{Profile, SqliteOptions};
 ///
 /// # let directory = tempfile::tempdir()?;
 /// let engine = SqliteOptions::at(directory.path().join("app.db"))
 ///     .profile(Profile::Small)
 ///     .cache_bytes(4 << 20)
+///     .busy_timeout(Duration::from_secs(1))
 ///     .open()?;
 /// assert_eq!(engine.settings().cache_bytes, 4 << 20);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -112,89 +131,94 @@ impl SqliteOptions {
         SqliteOptions::new(Place::File(path.into()))
     }
 
-    /// A database in memory that nobody else sees.
-    ///
-    /// It is a file all the same, in a private directory and where there is one in memory (`/dev/shm`), because SQLite's
-    /// own databases in memory cannot hold a snapshot beside a writer. It is removed when the engine is dropped.
+    /// A database in memory, empty at first, with the balanced profile.
     pub fn memory() -> Self {
         SqliteOptions::new(Place::Memory)
     }
 
     fn new(place: Place) -> Self {
-        let settings = Settings {
+        SqliteOptions(Settings {
             place,
+            cache_bytes: 0,
+            mmap_bytes: 0,
+            page_bytes: PAGE_BYTES,
+            temp_store: TempStore::default(),
+            busy_timeout: BUSY_TIMEOUT,
+            autocheckpoint_pages: 0,
+            readers_kept: 0,
+            at_close: AtClose::default(),
             access: Access::default(),
             if_missing: IfMissing::default(),
-            cache_bytes: 16 << 20,
-            mmap_bytes: 0,
-            // A record of 1 KiB then fits into a page of the tree, which at 4 KiB it does not.
-            page_bytes: 8 << 10,
-            temp_store: TempStore::default(),
-            busy_timeout: Duration::from_secs(5),
-            autocheckpoint_pages: 1_000,
-            at_close: AtClose::default(),
-        };
-        SqliteOptions(settings)
+        })
+        .profile(Profile::default())
     }
 
-    /// Takes the settings of a profile; what is set afterwards counts.
+    /// Sets caches, log and readers as a profile has them. What is set behind it stands.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
-        let (cache, mmap, temp, pages) = match profile {
-            Profile::Balanced => (16 << 20, 0, TempStore::Memory, 1_000),
-            Profile::Small => (2 << 20, 0, TempStore::File, 250),
-            Profile::LargeMemory => (64 << 20, 1 << 30, TempStore::Memory, 4_000),
+        let (cache, mmap, pages, readers, temp) = match profile {
+            Profile::Balanced => (16 << 20, 256 << 20, 4_000, 16, TempStore::Memory),
+            Profile::Small => (1 << 20, 0, 500, 2, TempStore::File),
+            Profile::LargeMemory => (64 << 20, 8 << 30, 16_000, 64, TempStore::Memory),
         };
+        self.0.temp_store = temp;
         self.0.cache_bytes = cache;
         self.0.mmap_bytes = mmap;
-        self.0.temp_store = temp;
         self.0.autocheckpoint_pages = pages;
+        self.0.readers_kept = readers;
         self
     }
 
-    /// Keeps at most so many bytes of pages in memory, in each connection; rounded up to KiB.
+    /// Keeps at most so many bytes of pages in memory, for each connection.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
-        self.0.cache_bytes = bytes.div_ceil(1024) * 1024;
+        self.0.cache_bytes = bytes;
         self
     }
 
-    /// Maps at most so many bytes of the file into memory; 0 for none. SQLite has a limit of its own.
+    /// Maps at most so many bytes of the file into memory. SQLite maps no more than it was built for.
     #[must_use]
     pub fn mmap_bytes(mut self, bytes: u64) -> Self {
         self.0.mmap_bytes = bytes;
         self
     }
 
-    /// Creates a file with pages of so many bytes: a power of two from 512 to 65,536. A file that exists keeps its own.
+    /// Gives a new file pages of so many bytes: a power of two from 512 to 65,536. An older file keeps its own.
     #[must_use]
     pub fn page_bytes(mut self, bytes: u32) -> Self {
         self.0.page_bytes = bytes;
         self
     }
 
-    /// Chooses where temporary data goes.
+    /// Chooses where SQLite keeps what it sorts or sets aside.
     #[must_use]
-    pub fn temp_store(mut self, place: TempStore) -> Self {
-        self.0.temp_store = place;
+    pub fn temp_store(mut self, store: TempStore) -> Self {
+        self.0.temp_store = store;
         self
     }
 
-    /// Waits at most so long for another process, rounded to milliseconds; `Busy` after that.
+    /// Waits at most so long for what others hold.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.0.busy_timeout = Duration::from_millis(timeout.as_millis().min(i32::MAX as u128) as u64);
+        self.0.busy_timeout = timeout;
         self
     }
 
-    /// Moves the log into the file after so many pages; 0 for never, so that it grows until it is closed.
+    /// Moves the log into the file once it has so many pages; 0 for never.
     #[must_use]
     pub fn autocheckpoint_pages(mut self, pages: u32) -> Self {
-        self.0.autocheckpoint_pages = pages.min(i32::MAX as u32);
+        self.0.autocheckpoint_pages = pages;
         self
     }
 
-    /// Chooses what is done when it is closed.
+    /// Keeps so many connections open that nobody reads with.
+    #[must_use]
+    pub fn readers_kept(mut self, readers: usize) -> Self {
+        self.0.readers_kept = readers;
+        self
+    }
+
+    /// Chooses what is done before it is closed.
     #[must_use]
     pub fn at_close(mut self, what: AtClose) -> Self {
         self.0.at_close = what;
@@ -208,7 +232,7 @@ impl SqliteOptions {
         self
     }
 
-    /// Only reads. The file must exist.
+    /// Only reads. Others may read and write the file meanwhile. The file must exist.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.0.access = Access::ReadOnly;
@@ -217,10 +241,37 @@ impl SqliteOptions {
 
     /// Opens the database.
     ///
-    /// `Busy` if another process has it open; `Invalid` if it is missing and may not be created, is no file, belongs to
-    /// another program, is not in WAL mode, or has a newer format; `Corrupt` if it is damaged.
+    /// `Invalid` if the file is missing and may not be created, is no database, belongs to another program, is not in
+    /// WAL mode or has a newer format, and for settings that SQLite does not take; `Corrupt` if it is damaged; `Busy`
+    /// if others hold it for longer than the busy timeout.
     pub fn open(self) -> Result<SqliteEngine> {
-        SqliteEngine::with_settings(&self.0)
+        SqliteEngine::with_settings(self.0)
+    }
+}
+
+impl Settings {
+    /// `Invalid` for what SQLite would not take, or take for something else.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Settings { page_bytes, cache_bytes, mmap_bytes, busy_timeout, place, access, .. } = self;
+        let invalid = |message: String| Err(crate::error::invalid("open", message));
+        if !page_bytes.is_power_of_two() || !(PAGE_BYTES_MIN..=PAGE_BYTES_MAX).contains(page_bytes) {
+            return invalid(format!(
+                "a page of {page_bytes} bytes: it is a power of two from {PAGE_BYTES_MIN} to {PAGE_BYTES_MAX}"
+            ));
+        }
+        for (name, bytes) in [("cache", cache_bytes), ("map", mmap_bytes)] {
+            // SQLite counts a cache in KiB, by an int.
+            if i32::try_from(bytes / 1024).is_err() {
+                return invalid(format!("a {name} of {bytes} bytes: the limit is 2 TiB"));
+            }
+        }
+        if i32::try_from(busy_timeout.as_millis()).is_err() {
+            return invalid(format!("a busy timeout of {busy_timeout:?}: the limit is 24 days"));
+        }
+        if *place == Place::Memory && *access == Access::ReadOnly {
+            return invalid("a database in memory is empty: it cannot only be read".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -230,14 +281,21 @@ impl fmt::Display for Settings {
             Place::File(path) => write!(f, "path {}", path.display())?,
             Place::Memory => f.write_str("in memory")?,
         }
-        write!(f, ", cache of {} bytes a connection, {} bytes mapped", self.cache_bytes, self.mmap_bytes)?;
-        write!(f, ", pages of {} bytes", self.page_bytes)?;
-        f.write_str(match self.temp_store {
-            TempStore::Memory => ", temporary data in memory",
-            TempStore::File => ", temporary data in files",
-        })?;
-        write!(f, ", waits {} ms", self.busy_timeout.as_millis())?;
-        write!(f, ", checkpoint after {} pages", self.autocheckpoint_pages)?;
+        write!(
+            f,
+            ", cache of {} bytes a connection, {} bytes mapped, pages of {} bytes, temporary data in {}, \
+             waits {} ms, checkpoint after {} pages, {} readers kept",
+            self.cache_bytes,
+            self.mmap_bytes,
+            self.page_bytes,
+            match self.temp_store {
+                TempStore::File => "files",
+                TempStore::Memory => "memory",
+            },
+            self.busy_timeout.as_millis(),
+            self.autocheckpoint_pages,
+            self.readers_kept,
+        )?;
         f.write_str(match self.at_close {
             AtClose::Nothing => "",
             AtClose::Optimize => ", optimized when closed",

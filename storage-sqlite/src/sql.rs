@@ -1,79 +1,148 @@
-//! The statements of each keyspace, made once.
+//! Every SQL text of the engine. Names come from keyspaces alone, which are letters, digits, `_` and `.`.
 
-use std::sync::OnceLock;
+use storage_core::{Keyspace, KeyspaceMap, Result};
 
-use storage_core::{Direction, Keyspace, KeyspaceMap};
+/// The name of the header's table, which no keyspace can have.
+pub(crate) const HEADER: &str = "storage_header";
 
-/// What a keyspace's table is called begins so: names that begin with `sqlite_` are SQLite's own.
+pub(crate) const CREATE_HEADER: &str =
+    "CREATE TABLE storage_header (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID";
+pub(crate) const PUT_HEADER: &str = "REPLACE INTO storage_header (name, value) VALUES (?1, ?2)";
+pub(crate) const GET_HEADER: &str = "SELECT value FROM storage_header WHERE name = ?1";
+/// Changes one row, so that the commit around it has something to make durable.
+pub(crate) const COUNT_SYNC: &str = "UPDATE storage_header SET value = value + 1 WHERE name = 'syncs'";
+
+pub(crate) const BEGIN_READ: &str = "BEGIN DEFERRED";
+pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+pub(crate) const COMMIT: &str = "COMMIT";
+pub(crate) const ROLLBACK: &str = "ROLLBACK";
+
+/// Changes whenever another connection has committed. It reads the database, so it also pins a transaction.
+pub(crate) const MARK: &str = "PRAGMA data_version";
+
+pub(crate) const HAS_TABLE: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+pub(crate) const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+pub(crate) const SCHEMA_LEN: &str = "SELECT count(*) FROM sqlite_schema";
+
+pub(crate) const CHECK: &str = "PRAGMA integrity_check(1)";
+pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+pub(crate) const VACUUM: &str = "VACUUM";
+pub(crate) const OPTIMIZE: &str = "PRAGMA optimize";
+pub(crate) const FREE_BYTES: &str =
+    "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size";
+/// The bytes in pages in use that hold nothing.
+pub(crate) const UNUSED_BYTES: &str = "SELECT coalesce(sum(unused), 0) FROM dbstat";
+
+/// The statements on the table of one keyspace.
+pub(crate) struct TableSql {
+    pub(crate) name: Box<str>,
+    pub(crate) create: Box<str>,
+    pub(crate) get: Box<str>,
+    pub(crate) put: Box<str>,
+    pub(crate) delete: Box<str>,
+    pub(crate) clear: Box<str>,
+    pub(crate) delete_from: Box<str>,
+    pub(crate) delete_between: Box<str>,
+    pub(crate) up_from: Box<str>,
+    pub(crate) up_between: Box<str>,
+    pub(crate) down_from: Box<str>,
+    pub(crate) down_between: Box<str>,
+    pub(crate) any: Box<str>,
+    pub(crate) live_bytes: Box<str>,
+    pub(crate) replace_value: Box<str>,
+}
+
+/// The statements on the table of a keyspace. They live as long as the process, as its name does.
+#[inline]
+pub(crate) fn of(keyspace: Keyspace) -> &'static TableSql {
+    static TEXTS: KeyspaceMap<TableSql> = KeyspaceMap::new();
+    TEXTS.get_or_init(keyspace, || TableSql::new(keyspace.name()))
+}
+
+/// What stands before a keyspace's name: names that begin with `sqlite_` are SQLite's own.
 const PREFIX: &str = "t_";
 
-/// A value longer than this is not read along with its neighbours in a range, but when it is asked for.
-const VALUE_LEN_ALONG: usize = 4096;
-
-/// The statements of one keyspace.
-#[derive(Debug)]
-pub(crate) struct Statements {
-    pub(crate) table: String,
-    pub(crate) create: String,
-    pub(crate) get: String,
-    pub(crate) value: String,
-    pub(crate) put: String,
-    pub(crate) delete: String,
-    pub(crate) delete_all: String,
-    delete_from: String,
-    delete_between: String,
-    /// Forward and reverse, without an end and with one.
-    ranges: [[String; 2]; 2],
+/// The keyspace whose table has this name; `None` for a table that is none's.
+///
+/// `Invalid` for what no keyspace can be called.
+pub(crate) fn keyspace_of(table: &str) -> Result<Option<Keyspace>> {
+    table.strip_prefix(PREFIX).map(Keyspace::from_stored).transpose()
 }
 
-impl Statements {
-    /// Those of a keyspace.
-    pub(crate) fn of(keyspace: Keyspace) -> &'static Statements {
-        static ALL: OnceLock<KeyspaceMap<Statements>> = OnceLock::new();
-        ALL.get_or_init(KeyspaceMap::new).get_or_init(keyspace, || Statements::new(keyspace))
-    }
-
-    fn new(keyspace: Keyspace) -> Self {
-        // A keyspace's name has no character that would have to be escaped.
-        let table = format!("\"{PREFIX}{}\"", keyspace.name());
-        let range = |order: &str, condition: &str| {
-            format!(
-                "SELECT key, stamp, CASE WHEN length(value) <= {VALUE_LEN_ALONG} THEN value END \
-                 FROM {table} WHERE {condition} ORDER BY key {order} LIMIT ?1"
-            )
+impl TableSql {
+    fn new(name: &str) -> Self {
+        let name = format!("{PREFIX}{name}");
+        let table = format!("\"{name}\"");
+        let scan = |bounds: &str, order: &str| {
+            format!("SELECT key, stamp, value FROM {table} WHERE {bounds} ORDER BY key{order}").into()
         };
-        let both = |order| [range(order, "key >= ?2"), range(order, "key >= ?2 AND key < ?3")];
-        Statements {
+        let (from, between) = ("key >= ?1", "key >= ?1 AND key < ?2");
+        TableSql {
             create: format!(
-                "CREATE TABLE IF NOT EXISTS {table} \
-                 (key BLOB PRIMARY KEY NOT NULL, stamp BLOB, value BLOB NOT NULL) STRICT, WITHOUT ROWID"
-            ),
-            get: format!("SELECT stamp, value FROM {table} WHERE key = ?1"),
-            value: format!("SELECT value FROM {table} WHERE key = ?1"),
-            put: format!("INSERT OR REPLACE INTO {table} (key, stamp, value) VALUES (?1, ?2, ?3)"),
-            delete: format!("DELETE FROM {table} WHERE key = ?1"),
-            delete_all: format!("DELETE FROM {table}"),
-            delete_from: format!("DELETE FROM {table} WHERE key >= ?1"),
-            delete_between: format!("DELETE FROM {table} WHERE key >= ?1 AND key < ?2"),
-            ranges: [both("ASC"), both("DESC")],
-            table: format!("{PREFIX}{}", keyspace.name()),
+                "CREATE TABLE {table} (key BLOB PRIMARY KEY NOT NULL, stamp BLOB, value BLOB NOT NULL) \
+                 STRICT, WITHOUT ROWID"
+            )
+            .into(),
+            get: format!("SELECT stamp, value FROM {table} WHERE key = ?1").into(),
+            put: format!("REPLACE INTO {table} (key, stamp, value) VALUES (?1, ?2, ?3)").into(),
+            delete: format!("DELETE FROM {table} WHERE key = ?1").into(),
+            clear: format!("DELETE FROM {table}").into(),
+            delete_from: format!("DELETE FROM {table} WHERE {from}").into(),
+            delete_between: format!("DELETE FROM {table} WHERE {between}").into(),
+            up_from: scan(from, ""),
+            up_between: scan(between, ""),
+            down_from: scan(from, " DESC"),
+            down_between: scan(between, " DESC"),
+            any: format!("SELECT 1 FROM {table} LIMIT 1").into(),
+            live_bytes: format!(
+                "SELECT coalesce(sum(length(key) + coalesce(length(stamp), 0) + length(value)), 0) FROM {table}"
+            )
+            .into(),
+            replace_value: format!("UPDATE {table} SET value = ?2 WHERE key = ?1").into(),
+            name: name.into(),
         }
     }
-
-    pub(crate) fn range(&self, direction: Direction, has_end: bool) -> &str {
-        let ranges = match direction {
-            Direction::Forward => &self.ranges[0],
-            Direction::Reverse => &self.ranges[1],
-        };
-        &ranges[usize::from(has_end)]
-    }
-
-    pub(crate) fn delete_range(&self, has_end: bool) -> &str {
-        if has_end { &self.delete_between } else { &self.delete_from }
-    }
 }
 
-/// The name of the keyspace of a table; `None` for a table that is none's.
-pub(crate) fn keyspace_of(table: &str) -> Option<&str> {
-    table.strip_prefix(PREFIX)
+/// Makes a view of the JSON in a table. The names were checked.
+///
+/// A key is a tuple: 0x02, a text and 0x00, or 0x14 and as many more as it has bytes, and a big-endian number.
+pub(crate) fn create_json_view(table: &str, view: &str, fields: &[&str]) -> String {
+    let columns: String =
+        fields.iter().map(|field| format!(", json_extract(json, '$.\"{field}\"') AS \"{field}\"")).collect();
+    let digit = |place: usize| {
+        format!("((instr('0123456789ABCDEF', substr(digits, {}, 1)) - 1) << {})", place + 1, 4 * (15 - place))
+    };
+    let number: Vec<_> = (0..16).map(digit).collect();
+    format!(
+        "DROP VIEW IF EXISTS \"{view}\";
+         CREATE VIEW \"{view}\" AS SELECT CASE
+             WHEN head = '02' AND hex(substr(key, -1)) = '00' AND instr(body, x'00') = 0 THEN CAST(body AS TEXT)
+             WHEN head BETWEEN '14' AND '1C' AND length(key) = instr('456789ABC', substr(head, 2))
+                 AND (head < '1C' OR digits < '8') THEN {number}
+             ELSE hex(key) END AS key{columns}
+         FROM (SELECT key, hex(substr(key, 1, 1)) AS head, substr(key, 2, length(key) - 2) AS body,
+             substr('0000000000000000' || hex(substr(key, 2)), -16) AS digits, CAST(value AS TEXT) AS json
+             FROM \"{table}\") WHERE json_valid(json)",
+        number = number.join(" | ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_and_keyspaces_have_each_others_names() {
+        let parent = Keyspace::new("sqlite_master").unwrap();
+        for keyspace in [parent, parent.derived("by_name").unwrap(), Keyspace::new("header").unwrap()] {
+            let name = &of(keyspace).name;
+            assert!(!name.starts_with("sqlite_"), "{name} is SQLite's own");
+            assert_eq!(keyspace_of(name).unwrap(), Some(keyspace));
+        }
+        assert_eq!(keyspace_of(HEADER).unwrap(), None);
+        assert_eq!(keyspace_of("sqlite_stat1").unwrap(), None);
+        assert_eq!(keyspace_of("theirs").unwrap(), None);
+        assert!(keyspace_of("t_Their Table").is_err());
+    }
 }

@@ -9,7 +9,7 @@ use storage_sqlite::SqliteEngine;
 const HISTORIES: u64 = 30;
 const SEED: u64 = 11;
 
-fn sqlite() -> impl Subject {
+fn file() -> impl Subject {
     let directory = tempfile::tempdir().expect("a directory can be made");
     move || SqliteEngine::open(directory.path().join("store.db"))
 }
@@ -22,10 +22,10 @@ fn histories<S: Subject>(make: impl Fn() -> S) {
 
 #[test]
 fn histories_are_strictly_serializable() {
-    histories(sqlite);
+    histories(file);
 }
 
 #[test]
 fn histories_are_strictly_serializable_erased() {
-    histories(|| Erased(sqlite()));
+    histories(|| Erased(file()));
 }

@@ -10,7 +10,7 @@ use storage_sqlite::SqliteEngine;
 const HISTORIES: u64 = 200;
 const SEED: u64 = 2;
 
-fn sqlite() -> impl Subject {
+fn file() -> impl Subject {
     let directory = tempfile::tempdir().expect("a directory can be made");
     move || SqliteEngine::open(directory.path().join("store.db"))
 }
@@ -23,10 +23,10 @@ fn histories<S: Subject>(make: impl Fn() -> S) {
 
 #[test]
 fn histories_go_as_the_model_says() {
-    histories(sqlite);
+    histories(file);
 }
 
 #[test]
 fn histories_go_as_the_model_says_erased() {
-    histories(|| Erased(sqlite()));
+    histories(|| Erased(file()));
 }

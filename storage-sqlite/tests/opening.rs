@@ -1,17 +1,15 @@
-//! How databases are opened, refused, shared and released, and what others see of them.
+//! How databases are opened: created, refused, shared, released.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use storage_core::engine::{Check, Compact, StorageStatistics};
-use storage_core::{
-    Access, Codec, Database, Direction, Durability, Error, KeyRange, Keyspace, Kind, Result, Table,
-};
-use storage_sqlite::{Place, Profile, SqliteEngine, SqliteOptions, TempStore};
+use storage_core::{Access, Database, Direction, Engine as _, Error, KeyRange, Keyspace, Kind, Result};
+use storage_sqlite::{AtClose, IfMissing, Place, Profile, SqliteEngine, SqliteOptions, TempStore};
 
 struct Folder(tempfile::TempDir);
 
@@ -23,6 +21,13 @@ impl Folder {
     fn path(&self) -> PathBuf {
         self.0.path().join("store.db")
     }
+
+    fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<_> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 }
 
 fn notes() -> Keyspace {
@@ -33,238 +38,283 @@ fn open(path: &Path) -> Database<SqliteEngine> {
     Database::new(SqliteEngine::open(path).unwrap()).unwrap()
 }
 
+fn filled(path: &Path) -> Database<SqliteEngine> {
+    let db = open(path);
+    db.put(notes(), "a", "1").unwrap();
+    db
+}
+
 fn refused<T>(kind: Kind, result: Result<T>) -> Error {
     let error = result.map(drop).expect_err("it is refused");
     assert_eq!(error.kind(), kind, "{error:?}");
     error
 }
 
+/// Changes a database past the engine.
+fn tamper(path: &Path, text: &str) {
+    Connection::open(path).unwrap().execute_batch(text).unwrap();
+}
+
 #[test]
 fn settings_are_read_back_from_sqlite_and_shown() {
     let folder = Folder::new();
     let options = SqliteOptions::at(folder.path())
-        .profile(Profile::LargeMemory)
+        .profile(Profile::Small)
         .cache_bytes(3 << 20)
+        .mmap_bytes(1 << 20)
         .page_bytes(4096)
         .temp_store(TempStore::File)
         .busy_timeout(Duration::from_millis(250))
-        .autocheckpoint_pages(77);
+        .autocheckpoint_pages(77)
+        .at_close(AtClose::Nothing);
     let engine = options.open().unwrap();
     let settings = engine.settings();
     assert_eq!(settings.place, Place::File(folder.path()));
-    assert_eq!((settings.cache_bytes, settings.mmap_bytes), (3 << 20, 1 << 30));
-    assert_eq!((settings.page_bytes, settings.autocheckpoint_pages), (4096, 77));
-    assert_eq!((settings.temp_store, settings.busy_timeout), (TempStore::File, Duration::from_millis(250)));
+    assert_eq!((settings.cache_bytes, settings.mmap_bytes, settings.page_bytes), (3 << 20, 1 << 20, 4096));
+    assert_eq!((settings.temp_store, settings.autocheckpoint_pages), (TempStore::File, 77));
+    assert_eq!((settings.busy_timeout, settings.readers_kept), (Duration::from_millis(250), 2));
+    assert_eq!((settings.access, settings.if_missing), (Access::ReadWrite, IfMissing::Create));
     let shown = settings.to_string();
-    for part in
-        ["cache of 3145728", "1073741824 bytes mapped", "pages of 4096", "in files", "250 ms", "77 pages"]
-    {
-        assert!(shown.contains(part), "{part}: {shown}");
+    for part in ["store.db", "3145728 bytes", "pages of 4096", "files", "250 ms", "77 pages"] {
+        assert!(shown.contains(part), "{shown}");
     }
-    drop(engine);
+    assert_eq!((settings.at_close, shown.contains("optimized")), (AtClose::Nothing, false));
+    engine.close().unwrap();
     let again = SqliteOptions::at(folder.path()).page_bytes(16 << 10).open().unwrap();
-    assert_eq!(again.settings().page_bytes, 4096, "a file keeps the pages that it has");
+    assert_eq!(again.settings().page_bytes, 4096, "a file keeps the pages that it was created with");
 }
 
 #[test]
-fn page_size_that_is_none_is_not_taken_silently() {
+fn settings_that_sqlite_would_bend_are_refused() {
     let folder = Folder::new();
-    let engine = SqliteOptions::at(folder.path()).page_bytes(1000).open().unwrap();
-    assert_ne!(engine.settings().page_bytes, 1000, "what is shown is what SQLite has");
-}
-
-#[test]
-fn store_keeps_its_id() {
-    let folder = Folder::new();
-    let first = SqliteEngine::open(folder.path()).unwrap().store_id();
-    assert_eq!(SqliteEngine::open(folder.path()).unwrap().store_id(), first);
-    assert_ne!(SqliteEngine::memory().unwrap().store_id(), first);
-}
-
-#[test]
-fn second_writer_is_busy_and_readers_come_in() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    refused(Kind::Busy, SqliteEngine::open(folder.path()));
-    let reader = Database::new(SqliteOptions::at(folder.path()).read_only().open().unwrap()).unwrap();
-    assert_eq!(reader.capabilities().access, Access::ReadOnly);
-    assert_eq!(reader.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
-    refused(Kind::Invalid, reader.put(notes(), "a", "2"));
-    db.put(notes(), "a", "3").unwrap();
-    assert_eq!(reader.get(notes(), "a").unwrap().as_deref(), Some(b"3".as_slice()));
-    db.close().unwrap();
-    open(&folder.path()).put(notes(), "a", "4").unwrap();
-}
-
-#[test]
-fn files_of_others_are_refused_and_left_alone() {
-    let folder = Folder::new();
-    let path = folder.path();
-    for (what, bytes) in
-        [("text", b"a letter to nobody in particular".repeat(40)), ("noise", vec![0xa5; 8192])]
-    {
-        fs::write(&path, &bytes).unwrap();
-        refused(Kind::Invalid, SqliteEngine::open(&path));
-        assert!(fs::read(&path).unwrap() == bytes, "{what} was changed");
+    for bytes in [0, 1000, 256, 128 << 10] {
+        refused(Kind::Invalid, SqliteOptions::at(folder.path()).page_bytes(bytes).open());
     }
-    fs::remove_file(&path).unwrap();
-    let foreign = Connection::open(&path).unwrap();
-    foreign.execute_batch("CREATE TABLE people (name TEXT)").unwrap();
-    drop(foreign);
-    let error = refused(Kind::Invalid, SqliteEngine::open(&path));
-    assert!(error.to_string().contains("another program"), "{error}");
-}
-
-#[test]
-fn newer_format_and_other_journal_modes_are_refused_by_name() {
-    let folder = Folder::new();
-    let path = folder.path();
-    open(&path).close().unwrap();
-    let tampered = Connection::open(&path).unwrap();
-    tampered.pragma_update(None, "user_version", 2).unwrap();
-    let error = refused(Kind::Invalid, SqliteEngine::open(&path));
-    assert!(error.to_string().contains("format 2 is newer than 1"), "{error}");
-    tampered.pragma_update(None, "user_version", 1).unwrap();
-    tampered.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).unwrap();
-    drop(tampered);
-    let error = refused(Kind::Invalid, SqliteEngine::open(&path));
-    assert!(error.to_string().contains("journal mode delete"), "{error}");
-}
-
-#[test]
-fn paths_that_are_no_file_are_refused() {
-    let folder = Folder::new();
-    let directory = folder.0.path();
-    refused(Kind::Invalid, SqliteEngine::open(directory));
-    refused(Kind::Invalid, SqliteEngine::open(directory.join("nowhere/store.db")));
-    refused(Kind::Invalid, SqliteEngine::open(directory.join("a\0b")));
-    refused(Kind::Invalid, SqliteOptions::at(folder.path()).must_exist().open());
-    refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).cache_bytes(u64::MAX).open());
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).mmap_bytes(u64::MAX).open());
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).busy_timeout(Duration::MAX).open());
     refused(Kind::Invalid, SqliteOptions::memory().read_only().open());
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 0, "nothing was created");
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[test]
+fn every_profile_opens_as_it_is_described() {
+    for (profile, cache, pages, readers) in [
+        (Profile::Balanced, 16 << 20, 4_000, 16),
+        (Profile::Small, 1 << 20, 500, 2),
+        (Profile::LargeMemory, 64 << 20, 16_000, 64),
+    ] {
+        let engine = SqliteOptions::memory().profile(profile).open().unwrap();
+        let settings = engine.settings();
+        assert_eq!((settings.cache_bytes, settings.autocheckpoint_pages), (cache, pages));
+        assert_eq!((settings.readers_kept, settings.page_bytes), (readers, 8192));
+    }
+}
+
+#[test]
+fn store_keeps_its_id_and_no_two_have_the_same() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let id = SqliteEngine::open(folder.path()).unwrap().store_id();
+    assert_eq!(SqliteEngine::open(folder.path()).unwrap().store_id(), id);
+    assert_eq!(SqliteOptions::at(folder.path()).read_only().open().unwrap().store_id(), id);
+    assert_ne!(SqliteEngine::open(other.path()).unwrap().store_id(), id);
+}
+
+#[test]
+fn keyspaces_are_those_that_were_written() {
+    let folder = Folder::new();
+    let db = filled(&folder.path());
+    db.put(Keyspace::new("sqlite_notes").unwrap(), "a", "1").unwrap();
+    let texts = storage_core::Table::<u64, String>::define("texts");
+    let by_length = storage_core::Index::on("by_length", |_: &u64, text: &String| text.len() as u64);
+    let texts = texts.index(&by_length).open(&db).unwrap();
+    db.transact(|txn| texts.put(txn, &1, &"long".to_owned())).unwrap();
+    tamper(&folder.path(), "CREATE TABLE \"Their Table\" (a); CREATE TABLE \"t_Their Table\" (a)");
+    let mut names: Vec<_> = db.engine().keyspaces().unwrap().into_iter().map(Keyspace::name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["_tables", "notes", "sqlite_notes", "texts", "texts.by_length"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn file_is_its_owners_alone() {
+fn new_files_are_their_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    for file in fs::read_dir(folder.0.path()).unwrap() {
-        let file = file.unwrap();
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+    let _db = filled(&folder.path());
+    assert_eq!(folder.names(), ["store.db", "store.db-shm", "store.db-wal"]);
+    for name in folder.names() {
+        let mode = fs::metadata(folder.0.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }
 
 #[test]
-fn commit_is_refused_where_another_program_wrote() {
+fn missing_file_is_created_only_where_that_is_asked_for() {
     let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    let other = Connection::open(folder.path()).unwrap();
-    other.execute("DELETE FROM t_notes", []).unwrap();
-    refused(Kind::Unavailable, db.put(notes(), "b", "2"));
-    drop(other);
-    assert!(db.get(notes(), "b").unwrap().is_none(), "nothing of it was written");
-    db.close().unwrap();
-    drop(db);
-    open(&folder.path()).put(notes(), "b", "2").unwrap();
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).must_exist().open());
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
+    assert!(!folder.path().exists());
+    fs::write(folder.path(), "").unwrap();
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).must_exist().open());
+    assert_eq!(fs::metadata(folder.path()).unwrap().len(), 0, "what was refused was written to");
+    filled(&folder.path()).close().unwrap();
+    SqliteOptions::at(folder.path()).must_exist().open().unwrap();
+    assert_eq!(folder.names(), ["store.db"], "closing left something beside the file");
+    refused(Kind::Invalid, SqliteEngine::open(folder.0.path().join("no directory/store.db")));
 }
 
 #[test]
-fn database_in_memory_is_gone_with_its_engine() {
-    let engine = SqliteEngine::memory().unwrap();
-    assert_eq!(engine.settings().place, Place::Memory);
+fn all_who_create_a_file_at_once_have_the_same_store() {
+    let folder = Folder::new();
+    let path = folder.path();
+    let opened: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| SqliteEngine::open(&path).unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(opened.iter().all(|engine| engine.store_id() == opened[0].store_id()));
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    refused(Kind::Invalid, SqliteEngine::open(folder.0.path()));
+    for letter in ["a letter to nobody in particular".to_owned(), "a long letter to nobody".repeat(1_000)] {
+        fs::write(folder.path(), &letter).unwrap();
+        refused(Kind::Invalid, SqliteEngine::open(folder.path()));
+        refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
+        assert_eq!(fs::read(folder.path()).unwrap(), letter.as_bytes());
+        assert_eq!(folder.names(), ["store.db"]);
+    }
+}
+
+#[test]
+fn database_of_another_program_is_refused_and_an_empty_one_is_not() {
+    let folder = Folder::new();
+    tamper(&folder.path(), "VACUUM");
+    drop(SqliteEngine::open(folder.path()).unwrap());
+    for theirs in ["CREATE TABLE theirs (a)", "PRAGMA application_id = 7"] {
+        let folder = Folder::new();
+        tamper(&folder.path(), theirs);
+        let before = fs::read(folder.path()).unwrap();
+        refused(Kind::Invalid, SqliteEngine::open(folder.path()));
+        assert!(fs::read(folder.path()).unwrap() == before, "what was refused was written to");
+    }
+}
+
+#[test]
+fn another_journal_mode_is_refused() {
+    let folder = Folder::new();
+    filled(&folder.path()).close().unwrap();
+    tamper(&folder.path(), "PRAGMA journal_mode = DELETE");
+    let error = refused(Kind::Invalid, SqliteEngine::open(folder.path()));
+    assert!(error.to_string().contains("`delete`, not `wal`"), "{error}");
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
+    tamper(&folder.path(), "PRAGMA journal_mode = WAL");
+    assert_eq!(open(&folder.path()).get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn newer_format_is_refused_by_its_number() {
+    let folder = Folder::new();
+    filled(&folder.path()).close().unwrap();
+    tamper(&folder.path(), "UPDATE storage_header SET value = 2 WHERE name = 'format'");
+    let error = refused(Kind::Invalid, SqliteEngine::open(folder.path()));
+    assert!(error.to_string().contains("format 2 is newer than 1, which this version writes"), "{error}");
+    refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
+}
+
+#[test]
+fn damaged_header_is_corrupt() {
+    for damage in [
+        "UPDATE storage_header SET value = 'one' WHERE name = 'format'",
+        "UPDATE storage_header SET value = 0 WHERE name = 'format'",
+        "UPDATE storage_header SET value = x'01' WHERE name = 'store'",
+        "DELETE FROM storage_header WHERE name = 'store'",
+    ] {
+        let folder = Folder::new();
+        filled(&folder.path()).close().unwrap();
+        tamper(&folder.path(), damage);
+        refused(Kind::Corrupt, SqliteEngine::open(folder.path()));
+    }
+}
+
+#[test]
+fn row_of_another_program_is_read_as_it_is() {
+    let folder = Folder::new();
+    let db = filled(&folder.path());
+    tamper(&folder.path(), "INSERT INTO t_notes (key, value) VALUES (x'62', x'32')");
+    assert_eq!(db.get(notes(), "b").unwrap().as_deref(), Some(b"2".as_slice()));
+    let range = KeyRange::all();
+    let rows = db.snapshot().unwrap().range(notes(), &range, Direction::Forward).unwrap().to_vec().unwrap();
+    assert_eq!(rows.len(), 2);
+    db.put(notes(), "b", "3").unwrap();
+    assert_eq!(db.get(notes(), "b").unwrap().as_deref(), Some(b"3".as_slice()));
+}
+
+#[test]
+fn row_with_a_stamp_that_is_none_is_corrupt_and_leaves_the_others_readable() {
+    let folder = Folder::new();
+    let db = filled(&folder.path());
+    tamper(&folder.path(), "INSERT INTO t_notes (key, stamp, value) VALUES (x'30', x'01', x'32')");
+    let error = refused(Kind::Corrupt, db.get(notes(), "0"));
+    assert_eq!(error.key(), Some(b"0".as_slice()));
+    let snapshot = db.snapshot().unwrap();
+    refused(Kind::Corrupt, snapshot.get(notes(), "0"));
+    let all = KeyRange::all();
+    let mut range = snapshot.range(notes(), &all, Direction::Forward).unwrap();
+    let error = refused(Kind::Corrupt, range.next().map(drop));
+    assert_eq!(error.key(), Some(b"0".as_slice()));
+    assert_eq!(range.next().unwrap().map(|entry| entry.key().to_vec()), Some(b"a".to_vec()));
+}
+
+#[test]
+fn table_with_other_columns_is_corrupt() {
+    let folder = Folder::new();
+    let db = filled(&folder.path());
+    tamper(&folder.path(), "CREATE TABLE t_letters (address)");
+    let letters = Keyspace::new("letters").unwrap();
+    let error = refused(Kind::Corrupt, db.get(letters, "a"));
+    assert_eq!(error.keyspace(), Some(letters));
+    refused(Kind::Corrupt, db.put(letters, "a", "1"));
+    db.put(notes(), "b", "2").unwrap();
+}
+
+#[test]
+fn whoever_holds_the_lock_too_long_is_waited_for_and_then_told() {
+    let folder = Folder::new();
+    let wait = Duration::from_millis(80);
+    let engine = SqliteOptions::at(folder.path()).busy_timeout(wait).open().unwrap();
     let db = Database::new(engine).unwrap();
     db.put(notes(), "a", "1").unwrap();
+    let theirs = Connection::open(folder.path()).unwrap();
+    theirs.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = Instant::now();
+    refused(Kind::Busy, db.put(notes(), "a", "2"));
+    assert!(began.elapsed() >= wait, "it did not wait");
+    refused(Kind::Busy, db.sync());
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()), "readers do not wait");
+    theirs.execute_batch("ROLLBACK").unwrap();
+    db.put(notes(), "a", "3").unwrap();
+    db.sync().unwrap();
+}
+
+#[test]
+fn read_only_file_is_read_while_others_write_it() {
+    let folder = Folder::new();
+    filled(&folder.path()).close().unwrap();
+    let before = fs::read(folder.path()).unwrap();
+    let db = Database::new(SqliteOptions::at(folder.path()).read_only().open().unwrap()).unwrap();
+    assert_eq!(db.capabilities().access, Access::ReadOnly);
     assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+    assert_eq!(db.engine().keyspaces().unwrap(), [notes()]);
+    refused(Kind::Invalid, db.put(notes(), "a", "2"));
+    db.sync().unwrap();
+    assert!(fs::read(folder.path()).unwrap() == before, "reading changed the file");
+    let writer = filled(&folder.path());
+    writer.put(notes(), "a", "3").unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"3".as_slice()));
     db.close().unwrap();
-    assert!(Database::new(SqliteEngine::memory().unwrap()).unwrap().get(notes(), "a").unwrap().is_none());
-}
-
-#[test]
-fn shell_reads_what_is_stored() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    let people = Table::<u64, (String, u32)>::define("people").codec(Codec::Json).open(&db).unwrap();
-    db.transact(|txn| people.put(txn, &1, &("ann".into(), 30))).unwrap();
-    let shell = Connection::open(folder.path()).unwrap();
-    let name: String = shell
-        .query_row("SELECT json_extract(CAST(value AS TEXT), '$[0]') FROM t_people", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(name, "ann");
-}
-
-#[test]
-fn row_that_another_program_wrote_reads_as_unverified() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    db.close().unwrap();
-    drop(db);
-    let other = Connection::open(folder.path()).unwrap();
-    other
-        .execute("INSERT INTO t_notes (key, value) VALUES (CAST('b' AS BLOB), CAST('2' AS BLOB))", [])
-        .unwrap();
-    drop(other);
-    let db = open(&folder.path());
-    assert_eq!(db.get(notes(), "b").unwrap().as_deref(), Some(b"2".as_slice()));
-    let snapshot = db.snapshot().unwrap();
-    let keys = snapshot.range(notes(), &KeyRange::all(), Direction::Forward).unwrap().keys().unwrap();
-    assert_eq!(keys.len(), 2);
-}
-
-#[test]
-fn check_compact_and_figures_tell_of_the_file() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    let large = vec![7; 1 << 20];
-    for key in 0..8_u8 {
-        db.put_with(notes(), [key], &large, Default::default(), Durability::Deferred.into()).unwrap();
-    }
-    assert!(db.engine().check().unwrap().bytes > 8 << 20);
-    db.delete_range(notes(), &KeyRange::of([1]..).unwrap()).unwrap();
-    let figures = db.engine().storage_statistics().unwrap();
-    assert!(figures.fragmented_bytes > Some(6 << 20), "{figures:?}");
-    let held = db.snapshot().unwrap();
-    refused(Kind::Busy, db.engine().compact());
-    drop(held);
-    let compacted = db.engine().compact().unwrap();
-    assert!(compacted.bytes_saved() > 6 << 20, "{compacted:?}");
-    assert_eq!(db.get(notes(), [0]).unwrap().map(|value| value.len()), Some(1 << 20));
-    db.put(notes(), "after", "").unwrap();
-}
-
-#[test]
-fn backup_is_a_store_of_its_own() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    let copy = folder.0.path().join("copy.db");
-    db.engine().backup(&copy).unwrap();
-    db.put(notes(), "a", "2").unwrap();
-    refused(Kind::Invalid, db.engine().backup(&copy));
-    assert_eq!(open(&copy).get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
-    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"2".as_slice()));
-}
-
-#[test]
-fn extensions_cannot_be_loaded_and_the_schema_is_defended() {
-    let folder = Folder::new();
-    let db = open(&folder.path());
-    db.put(notes(), "a", "1").unwrap();
-    db.close().unwrap();
-    drop(db);
-    let shell = Connection::open(folder.path()).unwrap();
-    let functions: Vec<String> = shell
-        .prepare("SELECT name FROM pragma_function_list WHERE name = 'load_extension'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<rusqlite::Result<_>>()
-        .unwrap();
-    let loaded = shell.query_row("SELECT load_extension('/nowhere')", [], |_| Ok(()));
-    assert!(functions.is_empty() || loaded.is_err());
+    writer.put(notes(), "a", "4").unwrap();
+    writer.close().unwrap();
+    assert_eq!(open(&folder.path()).get(notes(), "a").unwrap().as_deref(), Some(b"4".as_slice()));
 }

@@ -1,19 +1,9 @@
-//! The cases of the task stores on the SQLite engine, in a file and in memory.
+//! The cases of the task stores on the SQLite engine, on its own type and erased.
 
-use storage_conformance::task_suite;
+use storage_conformance::{Damageable, task_suite};
 use storage_sqlite::SqliteEngine;
 
-mod file {
-    use super::*;
-
-    task_suite!({
-        let directory = tempfile::tempdir().expect("a directory can be made");
-        storage_conformance::Damageable(move || SqliteEngine::open(directory.path().join("store.db")))
-    });
-}
-
-mod memory {
-    use super::*;
-
-    task_suite!(storage_conformance::Damageable(SqliteEngine::memory), lacks: [Reopen]);
-}
+task_suite!({
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    Damageable(move || SqliteEngine::open(directory.path().join("store.db")))
+});

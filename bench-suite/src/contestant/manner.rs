@@ -65,13 +65,3 @@ impl Manner for Deferred {
     const CLASS: Class = Class::None;
     const REPAIR: Repair = Repair::AtSync;
 }
-
-/// Writes are forced to the disk later, together; until then a power cut takes them, the end of the process does not.
-#[derive(Debug)]
-pub struct DeferredPastTheProcess;
-
-impl Manner for DeferredPastTheProcess {
-    const MODE: Option<&'static str> = None;
-    const CLASS: Class = Class::ProcessCrash;
-    const REPAIR: Repair = Repair::AtSync;
-}

@@ -296,7 +296,7 @@ pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'s
     match spec.workload {
         "concurrent-read-write-10000" if quick => Err(SLOW),
         "concurrent-read-write-2000" | "large-dataset" if quick && faithful => Err(SLOW),
-        "put" if quick && class == Class::None && spec.value_bytes != Some(STANDARD_VALUE) => {
+        "put" if quick && class != Class::PowerLoss && spec.value_bytes != Some(STANDARD_VALUE) => {
             Err("a quick run measures other sizes of values with durable writes only")
         }
         "bulk-load" if quick => {

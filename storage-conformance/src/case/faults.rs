@@ -1,10 +1,15 @@
 //! Faults of an engine: three outcomes, each told as it is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use storage_core::{Database, Error, KeyRange, Kind, Result, Retry, Sequence};
+use storage_core::{
+    Attributes, Database, Durability, Error, KeyRange, Kind, Options, Result, Retry, Sequence,
+};
 
-use super::{all, fill, letters, notes, refused, scripted, shown, some};
+use super::{all, fill, letters, notes, refused, scripted, shown, some, wait_until};
 use crate::scripted::{Script, Scripted};
 use crate::subject::Subject;
 
@@ -50,8 +55,8 @@ pub(crate) fn refused_commit_leaves_nothing_and_is_told<S: Subject>(subject: &S)
 
 pub(crate) fn conflict_of_the_engine_is_tried_again<S: Subject>(subject: &S) -> Result<()> {
     let (db, script) = scripted(subject)?;
-    let refusals = std::sync::atomic::AtomicU32::new(3);
-    script.on_commit(move |_| match refusals.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) {
+    let refusals = AtomicU32::new(3);
+    script.on_commit(move |_| match refusals.fetch_sub(1, Ordering::SeqCst) {
         1..=3 => Err(Error::new(Kind::Conflict, "the script refuses it")),
         _ => Ok(()),
     });
@@ -106,6 +111,23 @@ pub(crate) fn failed_sync_stops_the_database<S: Subject>(subject: &S) -> Result<
     refused(Kind::Unavailable, db.sync());
     script.on_sync(|| Ok(()));
     is_stopped::<S>(&db)
+}
+
+pub(crate) fn busy_sync_stops_nothing_and_is_called_again<S: Subject>(subject: &S) -> Result<()> {
+    let (engine, script) = Scripted::new(subject.open()?);
+    let options = Options::new().sync_within(Duration::from_millis(1)).sweep_by_hand();
+    let db = Database::with_options(engine, options)?;
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    script.on_sync(move || match count.fetch_add(1, Ordering::SeqCst) {
+        0..3 => Err(Error::new(Kind::Busy, "somebody else writes")),
+        _ => Ok(()),
+    });
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred.into())?;
+    wait_until("the background has called it again", || calls.load(Ordering::SeqCst) > 3);
+    db.put(notes(), "b", "2")?;
+    assert_eq!(all(&db, notes())?, "a=1 b=2");
+    Ok(())
 }
 
 pub(crate) fn reads_go_on_while_commits_are_refused<S: Subject>(subject: &S) -> Result<()> {

@@ -319,6 +319,67 @@ pub(crate) fn member_refused_because_of_one_that_failed_goes_again<S: Subject>(s
     Ok(())
 }
 
+pub(crate) fn busy_engine_answers_a_whole_group_at_once<S: Subject>(subject: &S) -> Result<()> {
+    let group = Group::on(subject)?;
+    let tries = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&tries);
+    let answers = group.commit_under(&[group.put("a"), group.put("b"), group.put("c")], |script| {
+        script.on_commit(move |attempt| {
+            if attempt.batch.writes.iter().all(|write| write.keyspace != notes()) {
+                return Ok(());
+            }
+            *count.lock() += 1;
+            Err(Error::new(Kind::Busy, "somebody else writes"))
+        });
+    })?;
+    answers.into_iter().for_each(|answer| drop(refused(Kind::Busy, answer)));
+    assert_eq!(*tries.lock(), 1, "one wait is enough for all");
+    assert_eq!(all(&group.db, notes())?, "");
+    Ok(())
+}
+
+pub(crate) fn group_behind_a_foreign_commit_goes_again<S: Subject>(subject: &S) -> Result<()> {
+    let group = Group::on(subject)?;
+    let (db, sequence) = (&group.db, Sequence::new(letters(), b"numbers")?);
+    fill(db, notes(), &["read"])?;
+    let watch = db.watch(notes(), KeyRange::all())?;
+    let runs = Mutex::new(0);
+    let tasks = [
+        group.put("a"),
+        group.task(|db| {
+            db.transact(|txn| {
+                *runs.lock() += 1;
+                let seen = shown(txn.get(notes(), "read")?).unwrap_or_default();
+                txn.put(notes(), "seen", seen)
+            })
+        }),
+        group.task(|db| {
+            let mut ticket = None;
+            let outcome = db.transact(|txn| {
+                ticket = Some(txn.next(&sequence)?);
+                Ok(())
+            })?;
+            assert_eq!(outcome.number(ticket.expect("the body ran")), 0, "no number is burnt");
+            Ok(())
+        }),
+    ];
+    let told = Mutex::new(false);
+    let answers = group.commit_under(&tasks, |script| {
+        script.on_commit(move |attempt| {
+            let is_theirs = attempt.batch.writes.iter().any(|write| write.keyspace == notes());
+            match is_theirs && !std::mem::replace(&mut *told.lock(), true) {
+                true => Err(Error::new(Kind::ForeignCommit, "another process has committed")),
+                false => Ok(()),
+            }
+        });
+    })?;
+    answers.into_iter().collect::<Result<Vec<()>>>()?;
+    assert_eq!(*runs.lock(), 2, "whoever had read runs again");
+    assert_eq!(all(db, notes())?, "a=1 read=read seen=read");
+    assert_eq!(events(&watch)?, ["lagged", "put a", "put seen"]);
+    Ok(())
+}
+
 pub(crate) fn failed_member_of_a_group_burns_no_number<S: Subject>(subject: &S) -> Result<()> {
     let group = Group::on(subject)?;
     let db = &group.db;

@@ -146,6 +146,8 @@ macro_rules! for_each_case {
                 fault_of_one_member_does_not_fail_the_rest
                 group_too_large_for_the_engine_goes_member_by_member
                 member_refused_because_of_one_that_failed_goes_again
+                busy_engine_answers_a_whole_group_at_once
+                group_behind_a_foreign_commit_goes_again
                 failed_member_of_a_group_burns_no_number
                 conflict_inside_a_group_burns_no_number
                 group_of_one_sequence_is_one_commit
@@ -309,6 +311,7 @@ macro_rules! for_each_case {
                 unknown_outcome_of_a_put_stops_the_database
                 panic_of_the_engine_stops_the_database
                 failed_sync_stops_the_database
+                busy_sync_stops_nothing_and_is_called_again
                 reads_go_on_while_commits_are_refused
                 watch_ends_when_the_database_stops
             }

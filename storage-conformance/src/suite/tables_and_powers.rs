@@ -290,6 +290,20 @@ macro_rules! with_tables_and_powers {
                 appended_and_missing_bytes_are_found
                 value_of_another_record_is_found
             }
+            sharing needs Shared {
+                commit_of_another_handle_is_seen_at_once
+                handles_keep_each_others_writes
+                reader_that_another_handle_overtook_runs_again
+                no_update_of_either_handle_is_lost
+                handles_draw_from_one_sequence_without_gaps
+                watch_lags_where_another_handle_committed
+                versions_grow_over_commits_of_another_handle
+                transaction_that_loses_to_another_handle_shuts_it_out
+                table_of_another_handle_is_not_written_past_its_definition
+                table_that_another_handle_opened_otherwise_is_not_written
+                engine_refuses_the_first_commit_after_another_handles
+                handle_reads_on_after_another_was_closed
+            }
             tampering needs Checksums {
                 changed_counter_is_corrupt_to_whoever_adds_to_it
                 touch_of_a_changed_record_is_corrupt

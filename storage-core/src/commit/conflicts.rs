@@ -61,6 +61,8 @@ pub(crate) struct Window {
     /// What each version wrote, oldest first.
     commits: VecDeque<(u64, Vec<(Keyspace, Key)>)>,
     bytes: usize,
+    /// Whether another process has committed, which may have made tables that are not known here.
+    tables_unread: bool,
 }
 
 impl Window {
@@ -132,7 +134,7 @@ impl Window {
     pub(crate) fn forget(&mut self, oldest: Option<u64>, published: u64) {
         let Some(oldest) = oldest else {
             if !self.commits.is_empty() {
-                *self = Window::default();
+                *self = Window { tables_unread: self.tables_unread, ..Window::default() };
             }
             self.floor = published;
             return;
@@ -140,6 +142,19 @@ impl Window {
         while self.commits.front().is_some_and(|(version, _)| *version <= oldest) {
             self.forget_oldest();
         }
+    }
+
+    /// Takes everything as written by `version`: whoever read before it conflicts.
+    pub(crate) fn take_all_as_written(&mut self, version: u64) {
+        *self = Window { floor: version, tables_unread: true, ..Window::default() };
+    }
+
+    pub(crate) fn are_tables_unread(&self) -> bool {
+        self.tables_unread
+    }
+
+    pub(crate) fn tables_are_read(&mut self) {
+        self.tables_unread = false;
     }
 
     fn forget_oldest(&mut self) {
@@ -241,6 +256,18 @@ mod tests {
         assert!(window.check(1, &read(&["z"])).is_err());
         assert!(window.check(2, &read(&["a"])).is_ok());
         assert_eq!(window.bytes, 0);
+    }
+
+    #[test]
+    fn everything_conflicts_with_what_is_taken_as_all_written() {
+        let mut window = Window::default();
+        window.record(1, &wrote(&["a"]));
+        window.take_all_as_written(2);
+        assert!(window.check(1, &read(&["z"])).is_err());
+        assert!(window.check(2, &read(&["a", "z"])).is_ok());
+        window.record(3, &wrote(&["a"]));
+        assert!(window.check(2, &read(&["a"])).is_err());
+        assert!(window.check(2, &read(&["z"])).is_ok());
     }
 
     #[test]

@@ -1,0 +1,172 @@
+//! One connection: how it is opened and set, and how its statements are prepared.
+
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::FromSql;
+use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionState};
+use storage_core::{Access, Keyspace, Result};
+
+use crate::error;
+use crate::options::{Settings, TempStore};
+use crate::sql::{self, HAS_TABLE};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The one that writes and moves the log into the file.
+    Write,
+    /// One that only reads. It never touches the log, not even when it is the last to be closed.
+    Read,
+}
+
+/// Three keyspaces' statements and those of transactions: an application that reads many more prepares some anew.
+const STATEMENTS_KEPT: usize = 256;
+
+/// The log is cut to this once it was moved into the file: a burst must not occupy the disk for ever.
+const LOG_BYTES_KEPT: u64 = 64 << 20;
+
+/// Opens a connection to the file at `path`, which is there.
+pub(crate) fn open(path: &Path, settings: &Settings, role: Role) -> Result<Connection> {
+    let access = match settings.access {
+        Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|cause| error::failed("open", cause))?;
+    configure(&connection, settings, role).map_err(|cause| error::failed("open", cause))?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqlite::Result<()> {
+    connection.busy_timeout(settings.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A file may come from anybody: nothing that stands in its schema is run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    let autocheckpoint_pages = match role {
+        Role::Write => settings.autocheckpoint_pages,
+        Role::Read => {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            0
+        }
+    };
+    let temp_store = match settings.temp_store {
+        TempStore::File => 1,
+        TempStore::Memory => 2,
+    };
+    connection.execute_batch(&format!(
+        "PRAGMA cache_size = -{};
+         PRAGMA mmap_size = {};
+         PRAGMA temp_store = {temp_store};
+         PRAGMA wal_autocheckpoint = {autocheckpoint_pages};
+         PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
+         PRAGMA fullfsync = ON;
+         PRAGMA checkpoint_fullfsync = ON;",
+        settings.cache_bytes.div_ceil(1024),
+        settings.mmap_bytes,
+    ))?;
+    if role == Role::Read {
+        connection.execute_batch("PRAGMA query_only = ON")?;
+    }
+    Ok(())
+}
+
+/// Whether a connection is in no transaction, not even by a statement that somebody never ended.
+///
+/// Such a one would go on seeing an old state. It cannot be ended any more, only the connection be left.
+#[inline]
+pub(crate) fn is_idle(connection: &Connection) -> bool {
+    matches!(connection.transaction_state(None::<&str>), Ok(TransactionState::None))
+}
+
+/// One value that a statement yields.
+pub(crate) fn value<T: FromSql>(connection: &Connection, text: &str) -> rusqlite::Result<T> {
+    connection.query_row(text, [], |row| row.get(0))
+}
+
+/// The same by a statement that is kept.
+#[inline]
+pub(crate) fn kept_value<T: FromSql>(connection: &Connection, text: &str) -> rusqlite::Result<T> {
+    connection.prepare_cached(text)?.query_row([], |row| row.get(0))
+}
+
+/// Runs a statement that yields nothing, and keeps it.
+#[inline]
+pub(crate) fn run(connection: &Connection, text: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(text)?.raw_execute().map(drop)
+}
+
+/// A statement that names no table of a keyspace.
+pub(crate) fn prepare<'c>(
+    connection: &'c Connection,
+    doing: &'static str,
+    text: &str,
+) -> Result<CachedStatement<'c>> {
+    connection.prepare_cached(text).map_err(|cause| error::failed(doing, cause))
+}
+
+/// A statement on the table of a keyspace; `None` if there is no such table.
+#[inline]
+pub(crate) fn prepare_in<'c>(
+    connection: &'c Connection,
+    doing: &'static str,
+    keyspace: Keyspace,
+    text: &str,
+) -> Result<Option<CachedStatement<'c>>> {
+    match connection.prepare_cached(text) {
+        Ok(statement) => Ok(Some(statement)),
+        Err(cause) => prepare_anew(connection, doing, keyspace, text, cause),
+    }
+}
+
+#[cold]
+fn prepare_anew<'c>(
+    connection: &'c Connection,
+    doing: &'static str,
+    keyspace: Keyspace,
+    text: &str,
+    cause: rusqlite::Error,
+) -> Result<Option<CachedStatement<'c>>> {
+    if !error::is_about_the_statement(&cause) {
+        return Err(error::failed(doing, cause).in_keyspace(keyspace));
+    }
+    let mut look = prepare(connection, doing, HAS_TABLE)?;
+    let is_there = look.exists([&*sql::of(keyspace).name]).map_err(|cause| error::failed(doing, cause))?;
+    if !is_there {
+        return Ok(None);
+    }
+    // Outside a transaction, another connection may have made the table since.
+    connection.prepare_cached(text).map(Some).map_err(|cause| {
+        error::corrupt(doing, "the table of the keyspace has other columns")
+            .in_keyspace(keyspace)
+            .caused_by(cause)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+    use crate::SqliteEngine;
+
+    fn code(done: rusqlite::Result<()>) -> Option<i32> {
+        done.err().and_then(|cause| cause.sqlite_error().map(|error| error.extended_code))
+    }
+
+    #[test]
+    fn nothing_is_loaded_and_no_schema_is_rewritten() {
+        let engine = SqliteEngine::memory().unwrap();
+        for role in [Role::Write, Role::Read] {
+            let connection = engine.pool().open(role).unwrap();
+            let run = |text: &str| code(connection.execute_batch(text));
+            assert_eq!(run("SELECT load_extension('anything')"), Some(ffi::SQLITE_ERROR));
+            let rewritten = run("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema");
+            assert!(rewritten.is_some(), "the schema was written");
+        }
+        let reader = engine.pool().open(Role::Read).unwrap();
+        assert_eq!(code(reader.execute_batch("CREATE TABLE theirs (a)")), Some(ffi::SQLITE_READONLY));
+    }
+}

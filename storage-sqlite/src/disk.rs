@@ -1,0 +1,119 @@
+//! The file itself and where it lies: created for its owner alone, made to stay, measured.
+//!
+//! While a connection lives, nothing here opens or closes the file: on POSIX that would drop the connection's locks.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use storage_core::{Access, Result};
+use tempfile::TempDir;
+
+use crate::error;
+use crate::options::{IfMissing, Place, Settings};
+
+/// Where the database lies, and the directory that goes with it in memory mode.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub(crate) path: PathBuf,
+    pub(crate) directory: Option<TempDir>,
+}
+
+/// Held while a file is created, so that no connection of this process has it open meanwhile.
+static CREATING: Mutex<()> = Mutex::new(());
+
+/// Where memory is a file system, on Linux.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// The place of the database, with a file that is there.
+pub(crate) fn locate(settings: &Settings) -> Result<Location> {
+    let failed = |cause| error::io("open", cause);
+    match &settings.place {
+        Place::Memory => {
+            let directory = private_directory().map_err(failed)?;
+            let path = directory.path().join("memory.db");
+            create(&path).map_err(failed)?;
+            Ok(Location { path, directory: Some(directory) })
+        }
+        Place::File(path) => {
+            // SQLite reads some relative names as something else than a path.
+            let path = std::path::absolute(path).map_err(failed)?;
+            find_or_create(&path, settings)?;
+            Ok(Location { path, directory: None })
+        }
+    }
+}
+
+fn private_directory() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("storage-sqlite-");
+    builder.tempdir_in(IN_MEMORY).or_else(|_| builder.tempdir())
+}
+
+fn find_or_create(path: &Path, settings: &Settings) -> Result<()> {
+    let may_create = settings.if_missing == IfMissing::Create && settings.access == Access::ReadWrite;
+    match fs::metadata(path) {
+        Ok(file) if !file.is_file() => Err(error::invalid("open", "the path is no file's")),
+        Ok(file) if file.len() == 0 && !may_create => Err(error::invalid("open", "the file is empty")),
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && may_create => {
+            create(path).map_err(|cause| error::io("create", cause))
+        }
+        Err(cause) => Err(error::io("open", cause)),
+    }
+}
+
+/// Creates an empty file, which SQLite takes for an empty database. It is left alone if it is there already.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _creating = CREATING.lock();
+    match options.open(path) {
+        Ok(_) => sync_directory(path),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Waits until no file is being created in this process.
+pub(crate) fn wait_for_creation() {
+    drop(CREATING.lock());
+}
+
+/// The bytes that the database and its log take.
+pub(crate) fn len(path: &Path) -> Result<u64> {
+    let file = fs::metadata(path).map_err(|cause| error::io("measure the file", cause))?.len();
+    Ok(file + log_len(path))
+}
+
+/// The bytes that its log takes; none where there is no log.
+pub(crate) fn log_len(path: &Path) -> u64 {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    fs::metadata(name).map_or(0, |log| log.len())
+}
+
+/// Makes the name of a new file survive power loss.
+#[cfg(unix)]
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Where directories cannot be opened, the system itself keeps names safe.
+#[cfg(not(unix))]
+pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a whole file its name, for good. The bytes that it takes; `AlreadyExists` if the name is taken.
+pub(crate) fn publish(made: &Path, path: &Path) -> io::Result<u64> {
+    let file = fs::File::open(made)?;
+    file.sync_all()?;
+    fs::hard_link(made, path)?;
+    sync_directory(path)?;
+    Ok(file.metadata()?.len())
+}
