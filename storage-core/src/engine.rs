@@ -14,6 +14,7 @@ use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
 use crate::keyspace::Keyspace;
+pub use crate::journal::Journalled;
 pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};

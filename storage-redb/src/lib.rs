@@ -28,6 +28,7 @@ mod disk;
 mod engine;
 mod error;
 mod header;
+mod journalled;
 mod newest;
 mod options;
 mod powers;
