@@ -83,6 +83,16 @@ impl Change {
             Change::SetLen(len) => content.resize(usize::try_from(*len).expect("files are short"), 0),
         }
     }
+
+    /// Takes on what a later write put where this one writes.
+    fn overlay(&mut self, later: &Change) {
+        let (Change::Write { at, bytes }, Change::Write { at: from, bytes: put }) = (self, later) else { return };
+        let (begin, end) = (*from.max(at), (*from + put.len() as u64).min(*at + bytes.len() as u64));
+        if begin < end {
+            let taken = &put[(begin - *from) as usize..(end - *from) as usize];
+            write_into(bytes, taken, begin - *at);
+        }
+    }
 }
 
 impl Durable {
@@ -122,13 +132,15 @@ impl Durable {
 
     fn sync(&mut self, file: usize) {
         let content = self.files.entry(file).or_default();
-        self.waiting.retain(|waiting| {
-            let is_synced = waiting.file == file && waiting.doomed == Doomed::No;
-            if is_synced {
-                waiting.change.apply(content);
-            }
-            !is_synced
-        });
+        let of_it = |waiting: &Waiting| waiting.file == file && waiting.doomed == Doomed::No;
+        let (synced, mut rest): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(of_it);
+        for Waiting { change, .. } in synced {
+            change.apply(content);
+            // What failed before cannot come back over what was written since.
+            let before = rest.iter_mut().filter(|waiting| waiting.file == file);
+            before.for_each(|waiting| waiting.change.overlay(&change));
+        }
+        self.waiting = rest;
     }
 
     fn name(&mut self, call: &Call) {

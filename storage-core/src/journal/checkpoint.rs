@@ -16,7 +16,7 @@ use super::recovery::{not_committed, with_epoch};
 
 /// Who can make a checkpoint.
 pub(super) trait Checkpointer: Send + Sync {
-    /// Makes one. A failure breaks the journal, except that of a full disk, which may pass.
+    /// Makes one. A failure breaks the journal, except that the engine has no room, which may pass.
     fn checkpoint(&self) -> Result<()>;
 }
 
@@ -51,8 +51,15 @@ impl<E: Journalled> Shared<E> {
             return Err(Error::new(Kind::Internal, message).in_engine(self.name).during("checkpoint"));
         }
         let begun = reuse.begin(self.engine.store_id(), durable);
-        let header = begun.map_err(|cause| error::io(self.name, "checkpoint", cause))?;
-        self.log.lock().note_begun(header);
+        let mut log = self.log.lock();
+        match begun {
+            Ok(header) => log.note_begun(header),
+            Err(cause) => {
+                // Nobody knows which header is there, also where it was the room that lacked.
+                log.break_off();
+                return Err(error::io(self.name, "checkpoint", cause));
+            }
+        }
         Ok(())
     }
 }
