@@ -23,6 +23,8 @@
 #[cfg(test)]
 mod backend;
 mod commit;
+#[cfg(test)]
+mod crash;
 mod cursor;
 mod disk;
 mod engine;

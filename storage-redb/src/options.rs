@@ -126,6 +126,11 @@ impl RedbOptions {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_settings(self) -> Settings {
+        self.settings
+    }
+
     /// Opens the file. What a journal holds that it was written with is applied, and the journal removed.
     ///
     /// `Busy` if it is open elsewhere; `Invalid` if it is missing and may not be created, is no file, belongs to

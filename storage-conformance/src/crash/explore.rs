@@ -153,7 +153,11 @@ impl<S: CrashSubject> Explorer<'_, S> {
 
     fn is_new(&mut self, image: &Image, allowed: &[Content], depth: usize) -> bool {
         let mut hasher = DefaultHasher::new();
-        (image, allowed, depth).hash(&mut hasher);
+        for (name, bytes) in image {
+            // Faster by far, and two disks that it takes for one are one disk less of many.
+            (name, bytes.len(), crc32fast::hash(bytes)).hash(&mut hasher);
+        }
+        (allowed, depth).hash(&mut hasher);
         self.seen.insert(hasher.finish())
     }
 }
