@@ -83,6 +83,9 @@ pub enum Lasts {
     ForEver,
 }
 
+/// The longest file that fits on the disk: what asks for more has read its length from damaged bytes.
+const FILE_LEN_MAX: u64 = 64 << 20;
+
 /// A disk in memory. Its clones are the same disk.
 #[derive(Clone)]
 pub struct SimDisk(Arc<Mutex<State>>);
@@ -209,6 +212,10 @@ pub(super) fn write_into(content: &mut Vec<u8>, bytes: &[u8], at: u64) {
     content[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
+fn fits(len: u64) -> io::Result<()> {
+    if len <= FILE_LEN_MAX { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+}
+
 impl Disk for SimDisk {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>> {
         Ok(self.find(name).map(|file| Box::new(file) as Box<dyn DiskFile>))
@@ -256,6 +263,7 @@ pub struct SimFile {
 impl SimFile {
     /// Cuts it, or lengthens it with zeros.
     pub fn set_len(&self, len: u64) -> io::Result<()> {
+        fits(len)?;
         let mut state = self.disk.0.lock();
         state.try_call()?;
         state.files[self.file].resize(usize::try_from(len).map_err(io::Error::other)?, 0);
@@ -280,6 +288,7 @@ impl DiskFile for SimFile {
 
     /// One that fails has written its first half.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        fits(offset.saturating_add(bytes.len() as u64))?;
         let mut state = self.disk.0.lock();
         let tried = state.try_call();
         let written = if tried.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };

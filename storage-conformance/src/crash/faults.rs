@@ -51,8 +51,13 @@ fn fail<S: CrashSubject>(subject: &S, script: &[Step], fault: Fault) -> Result<O
         };
     }
     let (start, calls) = (ran.disk.start(), ran.disk.calls());
+    let mut seen = Vec::new();
     for manner in Manner::ALL {
         let image = leavings(&start, &calls, manner, &mut random(fault.call));
+        if seen.contains(&image) && manner != Manner::Kept {
+            continue;
+        }
+        seen.push(image.clone());
         let allowed = match manner {
             Manner::Kept => ran.told(),
             _ => ran.allowed(calls.len()),
