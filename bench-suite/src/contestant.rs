@@ -298,7 +298,11 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.openings_after_kill::<Ours<QuickRepair>>();
     catalogue.writes::<Ours<Deferred>>();
     catalogue.transfers::<Ours<Deferred>>();
+    catalogue.writes::<engine::Layer<redb::RedbJournal>>();
+    catalogue.transfers::<engine::Layer<redb::RedbJournal>>();
+    catalogue.openings_after_kill::<engine::Layer<redb::RedbJournal>>();
     catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Durable>>>();
+    catalogue.task_writes::<engine_tasks::TaskLayer<redb::RedbJournal>>();
     catalogue.task_writes::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
 
     catalogue.ungrouped_points::<BareRedb<Durable>>();
@@ -321,6 +325,9 @@ pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
     match (orders.engine.as_str(), orders.mode.as_deref()) {
         (redb::ENGINE, None) => fill_until_killed::<Ours<Durable>>(orders, seed),
         (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
+        (redb::ENGINE, mode) if mode == <engine::Layer<redb::RedbJournal>>::TAG.mode => {
+            fill_until_killed::<engine::Layer<redb::RedbJournal>>(orders, seed)
+        }
         (bare_redb::ENGINE, None) => fill_until_killed::<BareRedb<Durable>>(orders, seed),
         (bare_redb::ENGINE, mode) if mode == quick => {
             fill_until_killed::<BareRedb<QuickRepair>>(orders, seed)

@@ -63,7 +63,8 @@ fn try_all(subject: &Journalled, search: &Search) -> std::result::Result<Tried, 
 
 #[test]
 fn no_power_cut_loses_or_tears_a_commit() {
-    let tried = try_all(&right(), &Search::new(1).one_in([1, 4, 60])).unwrap_or_else(|broken| panic!("{broken}"));
+    let tried =
+        try_all(&right(), &Search::new(1).one_in([1, 4, 60])).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{} crashes, {} states", tried.crashes, tried.states);
     assert!(tried.states > 10_000, "{tried:?}");
 }

@@ -13,8 +13,8 @@
 use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
-use crate::keyspace::Keyspace;
 pub use crate::journal::Journalled;
+use crate::keyspace::Keyspace;
 pub use crate::powers::{Check, Checked, Compact, Compacted, Damage, Figures, StorageStatistics};
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};

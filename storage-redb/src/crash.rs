@@ -1,4 +1,4 @@
-//! The file and its journal through power cuts and failing calls, both on one simulated disk.
+//! The file, alone and with its journal, through power cuts and failing calls on one simulated disk.
 
 use std::io;
 use std::path::Path;
@@ -9,8 +9,8 @@ use storage_conformance::crash::{
     Broken, CrashSubject, SCRIPTS, Search, SimDisk, SimFile, Tried, crash_everywhere, fail_everywhere,
     random_script,
 };
-use storage_core::Result;
 use storage_core::journal::{Checkpoints, Disk, DiskFile, Journal, JournalOptions};
+use storage_core::{Engine, Result};
 
 use crate::engine::RedbEngine;
 use crate::options::{RedbOptions, Settings};
@@ -90,6 +90,21 @@ impl CrashSubject for Journalled {
     }
 }
 
+/// The engine alone.
+struct Native;
+
+impl CrashSubject for Native {
+    type Engine = RedbEngine;
+
+    fn open(&self, disk: &SimDisk) -> Result<RedbEngine> {
+        Journalled::engine(disk)
+    }
+
+    fn checkpoint(&self, engine: &RedbEngine) -> Result<()> {
+        engine.sync()
+    }
+}
+
 fn settings() -> Settings {
     RedbOptions::at(Path::new(FILE)).cache_bytes(1 << 20).into_settings()
 }
@@ -98,7 +113,7 @@ fn failed(cause: io::Error) -> storage_core::Error {
     error::io("open", cause)
 }
 
-fn try_all(subject: &Journalled, search: &Search) -> std::result::Result<Tried, Broken> {
+fn try_all<S: CrashSubject>(subject: &S, search: &Search) -> std::result::Result<Tried, Broken> {
     let mut all = Tried::default();
     for (name, script) in SCRIPTS {
         let tried = crash_everywhere(subject, script, search)
@@ -115,6 +130,13 @@ fn no_power_cut_loses_or_tears_a_commit() {
     let tried = try_all(&Journalled::default(), &search).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{} crashes, {} states", tried.crashes, tried.states);
     assert!(tried.states > 1_000, "{tried:?}");
+}
+
+#[test]
+fn no_power_cut_loses_or_tears_a_commit_without_a_journal() {
+    let search = Search::new(1).one_in([4, 300, 300]);
+    let tried = try_all(&Native, &search).unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(tried.states > 300, "{tried:?}");
 }
 
 #[test]

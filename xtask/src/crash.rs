@@ -4,10 +4,8 @@ use crate::cargo;
 use crate::failure::Failure;
 
 /// What is run: a package, which of its tests are built, and which of them run.
-const TESTS: [(&str, &[&str], &str); 2] = [
-    ("storage-conformance", &["--test", "crash_journal"], RANDOM),
-    ("storage-redb", &["--lib"], RANDOM),
-];
+const TESTS: [(&str, &[&str], &str); 2] =
+    [("storage-conformance", &["--test", "crash_journal"], RANDOM), ("storage-redb", &["--lib"], RANDOM)];
 
 const RANDOM: &str = "no_power_cut_in_a_random_script";
 

@@ -134,8 +134,7 @@ impl<S: CrashSubject> Explorer<'_, S> {
     fn run(&mut self, image: Image, allowed: &[Content], script: &[Step]) -> Result<Run, Broken> {
         self.tag += 1;
         self.tried.states += 1;
-        let ran =
-            run(self.subject, SimDisk::new(image), allowed, script, self.tag, self.search.acknowledged);
+        let ran = run(self.subject, SimDisk::new(image), allowed, script, self.tag, self.search.acknowledged);
         let ran = ran.map_err(|Broken(what)| self.told(&what))?;
         match ran.errors.first() {
             None => Ok(ran),

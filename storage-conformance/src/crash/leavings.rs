@@ -86,7 +86,9 @@ impl Change {
 
     /// Takes on what a later write put where this one writes.
     fn overlay(&mut self, later: &Change) {
-        let (Change::Write { at, bytes }, Change::Write { at: from, bytes: put }) = (self, later) else { return };
+        let (Change::Write { at, bytes }, Change::Write { at: from, bytes: put }) = (self, later) else {
+            return;
+        };
         let (begin, end) = (*from.max(at), (*from + put.len() as u64).min(*at + bytes.len() as u64));
         if begin < end {
             let taken = &put[(begin - *from) as usize..(end - *from) as usize];
@@ -199,12 +201,7 @@ fn cut_off(content: &mut Vec<u8>, change: &Change, random: &mut impl FnMut(u64) 
 }
 
 /// Writes some of the sectors.
-fn tear(
-    content: &mut Vec<u8>,
-    change: &Change,
-    garbage: Option<u8>,
-    random: &mut impl FnMut(u64) -> u64,
-) {
+fn tear(content: &mut Vec<u8>, change: &Change, garbage: Option<u8>, random: &mut impl FnMut(u64) -> u64) {
     let (at, bytes) = match change {
         Change::Write { at, bytes } => (*at as usize, bytes),
         Change::SetLen(_) if random(2) == 0 => return change.apply(content),
@@ -217,8 +214,7 @@ fn tear(
         if random(2) == 0 {
             write_into(content, &bytes[from..to], (at + from) as u64);
         } else if let Some(byte) = garbage.filter(|_| is_empty(content, sector)) {
-            let noise: Vec<u8> =
-                (0..SECTOR_LEN).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
+            let noise: Vec<u8> = (0..SECTOR_LEN).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
             let room = SECTOR_LEN.min(content.len().max(at + to) - sector);
             write_into(content, &noise[..room], sector as u64);
         }
@@ -270,8 +266,11 @@ mod tests {
     #[test]
     fn failed_sync_is_not_made_good_by_a_later_one() {
         let disk = SimDisk::new(Image::from([("a".to_owned(), b"old".to_vec())]));
-        let fault =
-            super::super::disk::Fault { call: 2, kind: std::io::ErrorKind::Other, lasts: super::super::disk::Lasts::Once };
+        let fault = super::super::disk::Fault {
+            call: 2,
+            kind: std::io::ErrorKind::Other,
+            lasts: super::super::disk::Lasts::Once,
+        };
         let disk = disk.failing(fault);
         let file = disk.file("a").unwrap();
         file.write_at(b"new", 0).unwrap();

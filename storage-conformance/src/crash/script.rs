@@ -255,7 +255,8 @@ fn batch(tag: u64, number: u64, records: u64, value_len: usize) -> Batch {
     let key = |place: u64| format!("k{:02}", place % 23);
     let mut batch = Batch::default();
     if number % 5 == 4 {
-        let range = KeyRange::of(key(number)..key(number).clone() + "9").expect("it ends behind its beginning");
+        let range =
+            KeyRange::of(key(number)..key(number).clone() + "9").expect("it ends behind its beginning");
         batch.range_deletes.push((keyspace(), range));
     }
     let mut changes = BTreeMap::new();

@@ -18,7 +18,10 @@ const fn long(durability: Durability) -> Step {
 /// What is always tried, by name.
 pub const SCRIPTS: [(&str, &[Step]); 6] = [
     ("a commit of one record", &[commit(1, Sync), commit(1, Deferred), commit(1, Sync)]),
-    ("commits of three records", &[commit(3, Sync), commit(3, Deferred), commit(3, Deferred), commit(3, Sync)]),
+    (
+        "commits of three records",
+        &[commit(3, Sync), commit(3, Deferred), commit(3, Deferred), commit(3, Sync)],
+    ),
     ("commits of ten records", &[commit(10, Deferred), commit(10, Sync), commit(10, Sync), Step::Close]),
     (
         "a checkpoint",
@@ -52,7 +55,14 @@ pub const SCRIPTS: [(&str, &[Step]); 6] = [
     ),
     (
         "commits past the journal",
-        &[commit(1, Deferred), long(Deferred), commit(1, Deferred), long(Sync), commit(3, Sync), commit(1, Deferred)],
+        &[
+            commit(1, Deferred),
+            long(Deferred),
+            commit(1, Deferred),
+            long(Sync),
+            commit(3, Sync),
+            commit(1, Deferred),
+        ],
     ),
 ];
 

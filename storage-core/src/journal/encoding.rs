@@ -153,10 +153,7 @@ mod tests {
         let put = |keyspace, key: &str, value: &str| Write {
             keyspace,
             key: Key::from(key.as_bytes()),
-            change: Change::Put(Record {
-                stamp: Stamp::unverified(),
-                value: Payload::new(value.as_bytes()),
-            }),
+            change: Change::Put(Record { stamp: Stamp::unverified(), value: Payload::new(value.as_bytes()) }),
         };
         let delete = Write { keyspace: other, key: Key::from(b"k".as_slice()), change: Change::Delete };
         Batch {

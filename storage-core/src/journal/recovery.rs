@@ -298,7 +298,9 @@ impl<'a> Commits<'a> {
 pub(super) fn not_committed(cause: Error) -> Error {
     match cause.is_not_committed() {
         true => cause,
-        false => Error::new(Kind::Unavailable, "what the journal holds could not be applied").caused_by(cause),
+        false => {
+            Error::new(Kind::Unavailable, "what the journal holds could not be applied").caused_by(cause)
+        }
     }
 }
 
