@@ -305,7 +305,11 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.openings_after_kill::<Ours<QuickRepair>>();
     catalogue.writes::<Ours<Deferred>>();
     catalogue.transfers::<Ours<Deferred>>();
+    catalogue.writes::<engine::Layer<redb::RedbJournal>>();
+    catalogue.transfers::<engine::Layer<redb::RedbJournal>>();
+    catalogue.openings_after_kill::<engine::Layer<redb::RedbJournal>>();
     catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Durable>>>();
+    catalogue.task_writes::<engine_tasks::TaskLayer<redb::RedbJournal>>();
     catalogue.task_writes::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
 
     catalogue.ungrouped_points::<BareRedb<Durable>>();
@@ -365,6 +369,9 @@ pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
         (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
         (sqlite::FILE, None) => fill_until_killed::<engine::Layer<Sqlite<Full>>>(orders, seed),
         (bare_rusqlite::ENGINE, None) => fill_until_killed::<BareRusqlite<Full>>(orders, seed),
+        (redb::ENGINE, mode) if mode == <engine::Layer<redb::RedbJournal>>::TAG.mode => {
+            fill_until_killed::<engine::Layer<redb::RedbJournal>>(orders, seed)
+        }
         (bare_redb::ENGINE, None) => fill_until_killed::<BareRedb<Durable>>(orders, seed),
         (bare_redb::ENGINE, mode) if mode == quick => {
             fill_until_killed::<BareRedb<QuickRepair>>(orders, seed)

@@ -18,6 +18,7 @@ mod async_case;
 pub mod async_suite;
 mod case;
 pub mod counting;
+pub mod crash;
 pub mod cycles;
 mod deferred;
 pub mod golden;

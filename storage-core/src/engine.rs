@@ -17,6 +17,7 @@
 use crate::batch::Batch;
 use crate::capabilities::Capabilities;
 use crate::error::Result;
+pub use crate::journal::Journalled;
 use crate::keyspace::Keyspace;
 pub use crate::powers::{
     BackedUp, Check, Checked, Compact, Compacted, Damage, Figures, NativeBackup, StorageStatistics,

@@ -27,6 +27,7 @@
 //! Whoever writes an engine starts at [`engine`], the whole contract.
 
 pub mod engine;
+pub mod journal;
 pub mod key;
 pub mod limits;
 

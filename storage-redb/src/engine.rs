@@ -1,6 +1,7 @@
 //! The engine: the contract, on a file that redb keeps.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use storage_core::engine::{Commit, Intent};
 use storage_core::{Capabilities, Decoded, Engine, Keyspace, Record, Result, Stamp, Survives};
@@ -25,6 +26,8 @@ pub struct RedbEngine {
     newest: Newest,
     store: Uuid,
     settings: Settings,
+    /// About how many bytes of pages no durable commit has written yet.
+    unsaved_bytes: AtomicU64,
 }
 
 impl RedbEngine {
@@ -43,7 +46,7 @@ impl RedbEngine {
     /// The engine on what redb opened, whatever backend it stands on.
     pub(crate) fn assemble(file: File, settings: Settings) -> Result<Self> {
         let (newest, store) = header::open(file, &settings)?;
-        Ok(RedbEngine { newest, store, settings })
+        Ok(RedbEngine { newest, store, settings, unsaved_bytes: AtomicU64::new(0) })
     }
 
     /// How it was opened.
@@ -58,6 +61,10 @@ impl RedbEngine {
 
     pub(crate) fn newest(&self) -> &Newest {
         &self.newest
+    }
+
+    pub(crate) fn unsaved_bytes(&self) -> &AtomicU64 {
+        &self.unsaved_bytes
     }
 }
 
@@ -99,7 +106,9 @@ impl Engine for RedbEngine {
     }
 
     fn sync(&self) -> Result<()> {
-        self.newest.sync()
+        self.newest.sync()?;
+        self.unsaved_bytes.store(0, Ordering::Relaxed);
+        Ok(())
     }
 
     fn close(&self) -> Result<()> {

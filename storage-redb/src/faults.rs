@@ -406,7 +406,7 @@ fn records(engine: &RedbEngine) -> Result<Records> {
 
 /// A store without records, and how to open it.
 fn empty(quick_repair: QuickRepair) -> (Vec<u8>, Settings) {
-    let mut settings = RedbOptions::at("in memory").0;
+    let mut settings = RedbOptions::at("in memory").into_settings();
     settings.quick_repair = quick_repair;
     let disk = Disk::holding(Vec::new(), Plan::Nothing);
     open(&disk, &settings).unwrap().close().unwrap();

@@ -23,6 +23,8 @@
 #[cfg(test)]
 mod backend;
 mod commit;
+#[cfg(test)]
+mod crash;
 mod cursor;
 mod disk;
 mod engine;
@@ -30,6 +32,7 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod header;
+mod journalled;
 mod newest;
 mod options;
 mod powers;

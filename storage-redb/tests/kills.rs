@@ -4,7 +4,8 @@
 
 use storage_conformance::kills::{Broken, Kills, Survived, Tells, survive};
 use storage_core::Durability;
-use storage_redb::RedbEngine;
+use storage_core::journal::JournalOptions;
+use storage_redb::{RedbEngine, RedbOptions};
 
 fn run(test: &str, kills: Kills) -> Result<Survived, Broken> {
     let directory = tempfile::tempdir().unwrap();
@@ -21,6 +22,20 @@ fn sync_commits_survive_their_process() {
 fn deferred_commits_lose_only_the_newest() {
     let survived = run("deferred_commits_lose_only_the_newest", Kills::new(Durability::Deferred)).unwrap();
     assert!(survived.there > 0, "some were synced in time: {survived:?}");
+}
+
+#[test]
+fn commits_survive_their_process_in_a_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let kills = Kills::new(Durability::Sync);
+    let survived = survive("commits_survive_their_process_in_a_journal", kills, &path, |path| {
+        // So short that many children die in the middle of a checkpoint.
+        let journal = JournalOptions::default().with_file_len(16 << 10).with_unsaved_bytes_max(64 << 10);
+        RedbOptions::at(path).journal(journal).journalled()
+    });
+    let survived = survived.unwrap();
+    assert!(survived.there >= survived.told, "{survived:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `new-engine`, `ci`, `tidy`.
+//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `crash`, `new-engine`, `ci`, `tidy`.
 //!
 //! Depends on no crate of the workspace and starts the others through cargo, so that a command is ready in
 //! seconds and still runs while they do not compile.
@@ -7,6 +7,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod conformance;
+mod crash;
 mod failure;
 mod new_engine;
 mod test;
@@ -32,6 +33,15 @@ enum Command {
     /// Runs random histories against the model; all arguments (--histories N, --seed S) go to the harness
     #[command(disable_help_flag = true)]
     Conformance(Passed),
+    /// Cuts the power of simulated disks in random scripts and says how many states were tried
+    Crash {
+        /// For how long
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// From what the scripts and the cuts follow
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Writes the crate of a new engine: one that reads empty and refuses to store
     NewEngine {
         /// Its name, such as `notes`: the crate is `storage-notes`
@@ -59,6 +69,7 @@ fn main() -> ExitCode {
         Command::Bench(passed) => bench::run(&passed.arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Conformance(passed) => conformance::run(&passed.arguments),
+        Command::Crash { seconds, seed } => crash::run(seconds, seed),
         Command::NewEngine { name: Some(name), .. } => new_engine::run(&cargo::root(), &name),
         Command::NewEngine { name: None, .. } => new_engine::try_out(),
         Command::Ci => ci::run(),

@@ -28,6 +28,11 @@ pub trait Opening: Sized + Send + Sync + 'static {
     /// Opens the store in a place, an empty one if nothing is there.
     fn open(place: &Place) -> Outcome<Self::Engine>;
 
+    /// Finishes what the engine puts off although its commits are durable.
+    fn drain(_: &Self::Engine) -> Outcome<()> {
+        Ok(())
+    }
+
     /// The engine's own settings, read back.
     fn settings(_: &Self::Engine) -> Vec<(&'static str, String)> {
         Vec::new()
@@ -132,10 +137,10 @@ pub(super) fn settings<O: Opening>(db: &Database<O::Engine>) -> Vec<(&'static st
     settings
 }
 
-/// Makes deferred commits durable. Where every commit is, nothing was put off.
+/// Makes deferred commits durable, and finishes what the engine put off.
 pub(super) fn settle<O: Opening>(db: &Database<O::Engine>) -> Outcome<()> {
     match O::DURABILITY {
-        Durability::Sync => Ok(()),
+        Durability::Sync => O::drain(db.engine()),
         Durability::Deferred => Ok(db.sync()?),
     }
 }

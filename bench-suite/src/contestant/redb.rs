@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 
 use storage_core::Durability;
+use storage_core::journal::Journal;
 use storage_redb::{QuickRepair, RedbEngine, RedbOptions};
 
 use super::Tag;
 use super::engine::Opening;
-use super::manner::{Manner, Repair};
+use super::manner::{Durable, Manner, Repair};
 use crate::failure::Outcome;
 use crate::workload::{Class, Place};
 
@@ -43,11 +44,38 @@ impl<M: Manner> Opening for Redb<M> {
     }
 }
 
+/// The redb engine with a journal in front of it: every write is durable once the journal has it.
+#[derive(Debug)]
+pub struct RedbJournal;
+
+impl Opening for RedbJournal {
+    type Engine = Journal<RedbEngine>;
+    const TAG: Tag = Tag { engine: ENGINE, mode: Some("journal"), class: Class::PowerLoss };
+    const DURABILITY: Durability = Durability::Sync;
+
+    fn open(place: &Place) -> Outcome<Journal<RedbEngine>> {
+        Ok(RedbOptions::at(place.file("ours.redb")?).journalled()?)
+    }
+
+    fn settings(engine: &Journal<RedbEngine>) -> Vec<(&'static str, String)> {
+        let mut settings = Redb::<Durable>::settings(engine.engine());
+        let options = engine.options();
+        settings.push(("journal bytes", (2 * options.file_len).to_string()));
+        settings.push(("checkpoint after bytes", options.unsaved_bytes_max.to_string()));
+        settings
+    }
+
+    /// What the journal holds is brought into the file.
+    fn drain(engine: &Journal<RedbEngine>) -> Outcome<()> {
+        Ok(engine.checkpoint()?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::engine::Layer;
     use super::super::engine_tasks::TaskLayer;
-    use super::super::manner::{Deferred, Durable, QuickRepair};
+    use super::super::manner::{Deferred, QuickRepair};
     use super::super::tests::{points_hold_what_was_put, task_rows_mean_what_they_say};
     use super::*;
 
@@ -56,11 +84,13 @@ mod tests {
         points_hold_what_was_put::<Layer<Redb<Durable>>>();
         points_hold_what_was_put::<Layer<Redb<QuickRepair>>>();
         points_hold_what_was_put::<Layer<Redb<Deferred>>>();
+        points_hold_what_was_put::<Layer<RedbJournal>>();
     }
 
     #[test]
     fn rows_mean_what_they_say() {
         task_rows_mean_what_they_say::<TaskLayer<Redb<Durable>>>();
         task_rows_mean_what_they_say::<TaskLayer<Redb<Deferred>>>();
+        task_rows_mean_what_they_say::<TaskLayer<RedbJournal>>();
     }
 }

@@ -16,6 +16,7 @@ const PORT: Who = in_memory("port-tasks-memory", None);
 const REDB: Who = Who { engine: "redb", mode: None, class: Class::PowerLoss };
 const REDB_DEFERRED: Who = Who { class: Class::None, ..REDB };
 const REDB_QUICK_REPAIR: Who = Who { mode: Some("quick-repair"), ..REDB };
+const REDB_JOURNAL: Who = Who { mode: Some("journal"), ..REDB };
 const BARE_REDB: Who = Who { engine: "bare-redb", ..REDB };
 const BARE_REDB_DEFERRED: Who = Who { class: Class::None, ..BARE_REDB };
 const SQLITE: Who = Who { engine: "sqlite", mode: None, class: Class::PowerLoss };
@@ -61,6 +62,13 @@ const fn durable(id: &'static str, workload: &'static str, records: u64) -> Goal
     let wording = "durable single put and batch of 100 at most 1.10 x bare redb, at every size";
     let bound = Bound::Ratio { against: BARE_REDB, at_most: 1.10 };
     Goal { id, wording, place: growth(workload, records), ours: REDB, bound }
+}
+
+/// A durable write through redb with a journal, its checkpoints included, beside the bare library at the same size.
+const fn journalled(id: &'static str, workload: &'static str, records: u64, at_most: f64) -> Goal {
+    let wording = "with a journal, checkpoints included: durable batch of 100 at most 0.5 x bare redb, single put at most 1 x";
+    let bound = Bound::Ratio { against: BARE_REDB, at_most };
+    Goal { id, wording, place: growth(workload, records), ours: REDB_JOURNAL, bound }
 }
 
 /// A deferred put through redb, beside the bare library at the same size.
@@ -194,6 +202,10 @@ pub const GOALS: &[Goal] = &[
     durable("redb-batch-10k", "put-batch-100", 10_000),
     durable("redb-batch-100k", "put-batch-100", 100_000),
     durable("redb-batch-1m", "put-batch-100", 1_000_000),
+    journalled("redb-journal-put-10k", "put", 10_000, 1.0),
+    journalled("redb-journal-put-100k", "put", 100_000, 1.0),
+    journalled("redb-journal-batch-10k", "put-batch-100", 10_000, 0.5),
+    journalled("redb-journal-batch-100k", "put-batch-100", 100_000, 0.5),
     deferred("redb-deferred-1k", 1_000),
     deferred("redb-deferred-10k", 10_000),
     deferred("redb-deferred-100k", 100_000),

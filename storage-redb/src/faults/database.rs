@@ -111,7 +111,7 @@ fn disk_whose_sync_does_nothing_is_found_out_below_a_database() {
 
 #[test]
 fn file_that_cannot_be_made_tells_what_the_disk_said() {
-    let settings = RedbOptions::at("in memory").0;
+    let settings = RedbOptions::at("in memory").into_settings();
     for (error, kind) in [(EIO, Kind::Unavailable), (ENOSPC, Kind::Full)] {
         for at in 1.. {
             let disk = Disk::holding(Vec::new(), Plan::Fail(at, Lasts::Once, error));

@@ -1,0 +1,131 @@
+//! The journal in front of the smallest engine that can have one, through power cuts and failing disks.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use storage_conformance::crash::{
+    Acknowledged, Broken, CrashSubject, ImageEngine, ImageLie, SCRIPTS, Search, SimDisk, Tried,
+    UnchainedDisk, Written, crash_everywhere, fail_everywhere, random_script,
+};
+use storage_core::Result;
+use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions};
+
+/// The journal on an engine that may lie, on a disk that may lie.
+#[derive(Default)]
+struct Journalled {
+    engine: ImageLie,
+    deaf_to: Option<&'static str>,
+    unchained: Option<Written>,
+    checkpoints: Checkpoints,
+}
+
+impl CrashSubject for Journalled {
+    type Engine = Journal<ImageEngine>;
+
+    fn open(&self, disk: &SimDisk) -> Result<Journal<ImageEngine>> {
+        let disk = match self.deaf_to {
+            Some(prefix) => disk.clone().deaf_to(prefix),
+            None => disk.clone(),
+        };
+        let engine = ImageEngine::open(Arc::new(disk.clone()), self.engine)?;
+        let options = JournalOptions::default()
+            .with_file_len(8 << 10)
+            .with_unsaved_bytes_max(2_500)
+            .with_checkpoints(self.checkpoints);
+        let disk: Box<dyn Disk> = match &self.unchained {
+            Some(written) => Box::new(UnchainedDisk::new(disk, written.clone())),
+            None => Box::new(disk),
+        };
+        Journal::open(engine, &*disk, options)
+    }
+
+    fn checkpoint(&self, engine: &Journal<ImageEngine>) -> Result<()> {
+        engine.checkpoint()
+    }
+}
+
+fn right() -> Journalled {
+    Journalled { checkpoints: Checkpoints::InCommits, ..Journalled::default() }
+}
+
+fn try_all(subject: &Journalled, search: &Search) -> std::result::Result<Tried, Broken> {
+    let mut all = Tried::default();
+    for (name, script) in SCRIPTS {
+        let tried = crash_everywhere(subject, script, search)
+            .map_err(|Broken(what)| Broken(format!("{name}: {what}")))?;
+        all.crashes += tried.crashes;
+        all.states += tried.states;
+    }
+    Ok(all)
+}
+
+#[test]
+fn no_power_cut_loses_or_tears_a_commit() {
+    let tried =
+        try_all(&right(), &Search::new(1).one_in([1, 3, 60])).unwrap_or_else(|broken| panic!("{broken}"));
+    println!("{} crashes, {} states", tried.crashes, tried.states);
+    assert!(tried.states > 5_000, "{tried:?}");
+}
+
+#[test]
+fn checkpoints_in_the_background_change_nothing() {
+    let subject = Journalled::default();
+    for seed in 1..4 {
+        let script = random_script(seed, 30);
+        crash_everywhere(&subject, &script, &Search::new(seed).one_in([2, 40, 100]))
+            .unwrap_or_else(|broken| panic!("{broken}"));
+    }
+}
+
+#[test]
+fn no_failing_call_hides_what_became_of_a_commit() {
+    let mut runs = 0;
+    for (name, script) in SCRIPTS {
+        let failed = fail_everywhere(&right(), script).unwrap_or_else(|broken| panic!("{name}: {broken}"));
+        assert!(failed.errors > 0);
+        runs += failed.runs;
+    }
+    println!("{runs} runs with a fault");
+}
+
+/// Random scripts for as long as the environment variable `STORAGE_CRASH_SECONDS` says, from `STORAGE_CRASH_SEED` on.
+#[test]
+fn no_power_cut_in_a_random_script_loses_or_tears_a_commit() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seed = number("STORAGE_CRASH_SEED").unwrap_or(1);
+    let end = Instant::now() + Duration::from_secs(number("STORAGE_CRASH_SECONDS").unwrap_or(2));
+    let (mut states, mut scripts) = (0, 0);
+    while Instant::now() < end {
+        let script = random_script(seed + scripts, 12);
+        let search = Search::new(seed + scripts).one_in([1, 12, 200]).until(end);
+        let tried = crash_everywhere(&right(), &script, &search).unwrap_or_else(|broken| panic!("{broken}"));
+        states += tried.states;
+        scripts += 1;
+    }
+    println!("journal: {states} states of {scripts} random scripts, from seed {seed} on");
+}
+
+fn is_found(name: &str, subject: &Journalled, search: &Search) {
+    match try_all(subject, search) {
+        Err(broken) => println!("{name}: {broken}"),
+        Ok(tried) => panic!("{name} is not found in {tried:?}"),
+    }
+}
+
+#[test]
+fn every_lie_is_found() {
+    let search = Search::new(1).one_in([1, 2, 60]);
+    let deaf = |deaf_to| Journalled { deaf_to: Some(deaf_to), ..right() };
+    is_found("a sync of the journal that does nothing", &deaf("journal"), &search);
+    is_found("a sync of the engine that does nothing", &deaf("image"), &search);
+    let engine = |engine| Journalled { engine, ..right() };
+    is_found("a replay that skips", &engine(ImageLie::SkipsReplay), &search);
+    is_found("a replay that repeats", &engine(ImageLie::RepeatsReplay), &search);
+    is_found("a checkpoint before its files are synced", &engine(ImageLie::CheckpointsUnsynced), &search);
+    let early = Search { acknowledged: Acknowledged::Before, ..search };
+    is_found("an acknowledgement before the write", &right(), &early);
+    let unchained = Journalled { unchained: Some(Written::default()), ..right() };
+    is_found("a checksum that is not chained", &unchained, &search);
+}

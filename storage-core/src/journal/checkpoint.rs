@@ -1,0 +1,148 @@
+//! Checkpoints: the engine makes durable what it took, and a full file of the journal begins anew.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Kind, Result};
+
+use super::engine::Shared;
+use super::error;
+use super::journalled::Journalled;
+use super::recovery::{not_committed, with_epoch};
+
+/// Who can make a checkpoint.
+pub(super) trait Checkpointer: Send + Sync {
+    /// Makes one. A failure breaks the journal, except that the engine has no room, which may pass.
+    fn checkpoint(&self) -> Result<()>;
+}
+
+impl<E: Journalled> Checkpointer for Shared<E> {
+    fn checkpoint(&self) -> Result<()> {
+        let _alone = self.checkpointing.lock();
+        self.log.lock().check()?;
+        let done = self.work().map_err(not_committed);
+        if done.as_ref().is_err_and(|error| error.kind() != Kind::Full) {
+            self.log.lock().break_off();
+        }
+        done
+    }
+}
+
+impl<E: Journalled> Shared<E> {
+    /// Makes a checkpoint.
+    pub(super) fn checkpoint(&self) -> Result<()> {
+        Checkpointer::checkpoint(self)
+    }
+
+    fn work(&self) -> Result<()> {
+        let (full, epochs) = {
+            let log = self.log.lock();
+            (log.full(), log.epochs())
+        };
+        let Some(reuse) = full else { return self.engine.sync() };
+        // One step: the epoch says that the engine has what the file holds, so neither may be there without the other.
+        let durable = self.engine.checkpoint(with_epoch(epochs, reuse.index, reuse.epoch))?;
+        if durable < reuse.last {
+            let message = format!("version {} is in the journal, {durable} in the engine", reuse.last);
+            return Err(Error::new(Kind::Internal, message).in_engine(self.name).during("checkpoint"));
+        }
+        let begun = reuse.begin(self.engine.store_id(), durable);
+        let mut log = self.log.lock();
+        match begun {
+            Ok(header) => log.note_begun(header),
+            Err(cause) => {
+                // Nobody knows which header is there, also where it was the room that lacked.
+                log.break_off();
+                return Err(error::io(self.name, "checkpoint", cause));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The thread that makes checkpoints, if there is one.
+pub(super) struct Keeper {
+    bell: Arc<Bell>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<Rung>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rung {
+    #[default]
+    Silent,
+    Due,
+    Ended,
+}
+
+impl Keeper {
+    /// None: whoever commits makes the checkpoints.
+    pub(super) fn none() -> Self {
+        Keeper { bell: Arc::default(), thread: Mutex::new(None) }
+    }
+
+    /// Starts the thread.
+    pub(super) fn start(checkpointer: Arc<dyn Checkpointer>) -> io::Result<Self> {
+        let bell = Arc::<Bell>::default();
+        let heard = Arc::clone(&bell);
+        let thread = thread::Builder::new().name("storage-checkpoint".into());
+        let thread = thread.spawn(move || {
+            while heard.wait() {
+                // A failure has broken the journal, and the next commit tells; a full disk may have room again.
+                drop(checkpointer.checkpoint());
+            }
+        })?;
+        Ok(Keeper { bell, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks for a checkpoint, without waiting for it.
+    pub(super) fn ring(&self) {
+        let mut rung = self.bell.rung.lock();
+        if *rung == Rung::Silent {
+            *rung = Rung::Due;
+            self.bell.changed.notify_one();
+        }
+    }
+
+    /// Ends the thread, once a checkpoint that is being made is done.
+    pub(super) fn end(&self) {
+        *self.bell.rung.lock() = Rung::Ended;
+        self.bell.changed.notify_one();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the engine's has been told by its thread; the journal is held by nobody then.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Bell {
+    /// Waits until a checkpoint is due; `false` at the end.
+    fn wait(&self) -> bool {
+        let mut rung = self.rung.lock();
+        loop {
+            match *rung {
+                Rung::Silent => self.changed.wait(&mut rung),
+                Rung::Due => {
+                    *rung = Rung::Silent;
+                    return true;
+                }
+                Rung::Ended => return false,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("rung", &*self.bell.rung.lock()).finish_non_exhaustive()
+    }
+}
