@@ -34,11 +34,11 @@ impl CrashSubject for Journalled {
             .with_file_len(8 << 10)
             .with_unsaved_bytes_max(2_500)
             .with_checkpoints(self.checkpoints);
-        let disk: Box<dyn Disk> = match &self.unchained {
-            Some(written) => Box::new(UnchainedDisk::new(disk, written.clone())),
-            None => Box::new(disk),
+        let disk: Arc<dyn Disk> = match &self.unchained {
+            Some(written) => Arc::new(UnchainedDisk::new(disk, written.clone())),
+            None => Arc::new(disk),
         };
-        Journal::open(engine, &*disk, options)
+        Journal::open(engine, disk, options)
     }
 
     fn checkpoint(&self, engine: &Journal<ImageEngine>) -> Result<()> {

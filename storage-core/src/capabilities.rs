@@ -1,5 +1,7 @@
 //! What an engine can do, as facts that a caller can act on.
 
+use crate::codec::Codec;
+
 /// What a commit outlives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -30,6 +32,8 @@ pub struct Capabilities {
     pub access: Access,
     /// Who else may write what it stores.
     pub sharing: Sharing,
+    /// How the values of a table are stored that names no codec.
+    pub codec: Codec,
 }
 
 /// Who else may write what an engine stores, while it is open.
@@ -74,6 +78,7 @@ impl Capabilities {
             checksums: Checksums::Verified,
             access: Access::ReadWrite,
             sharing: Sharing::Alone,
+            codec: Codec::Bincode,
         }
     }
 
@@ -86,6 +91,7 @@ impl Capabilities {
             checksums: Checksums::Skipped,
             access: Access::ReadWrite,
             sharing: Sharing::Alone,
+            codec: Codec::Bincode,
         }
     }
 
@@ -107,6 +113,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_sharing(mut self, sharing: Sharing) -> Self {
         self.sharing = sharing;
+        self
+    }
+
+    /// The same with another codec for tables that name none.
+    #[must_use]
+    pub const fn with_codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
         self
     }
 

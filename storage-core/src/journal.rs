@@ -8,6 +8,7 @@
 //! [`Journal`] is an engine on any engine that is [`Journalled`]. One that keeps its own pending commits writes to the
 //! [`Log`] itself. `file.rs`, `header.rs` and `frame.rs` say what stands in the files.
 
+mod aside;
 mod checkpoint;
 mod disk;
 mod encoding;
@@ -23,7 +24,7 @@ mod recovery;
 
 pub use disk::{Disk, DiskFile};
 pub use encoding::{decode, encode};
-pub use engine::{Checkpoints, Journal, JournalOptions};
+pub use engine::{Checkpoints, Journal, JournalOptions, Large};
 pub use file::{Found, Frames, JournalFile, NAMES};
 pub use header::{Header, RECORDS_AT, SLOT_LEN, Slot};
 pub use journalled::{Epochs, Journalled, Mark, Presence};

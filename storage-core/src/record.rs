@@ -167,6 +167,15 @@ impl Stamp {
         self
     }
 
+    /// Checks that this is the stamp of this record, and that the value is the one it was made for.
+    ///
+    /// Core does so whenever it reads; this is for an engine that checks what it stores. `Corrupt` if anything differs.
+    /// A row that another program wrote without a stamp passes.
+    pub fn verify(&self, keyspace: Keyspace, key: &[u8], value: &[u8]) -> Result<()> {
+        self.verify_head(keyspace, key)?;
+        self.verify_value(value).map_err(|error| error.at(keyspace, key))
+    }
+
     /// Checks the stamp itself, before its expiry or flags are believed.
     pub(crate) fn verify_head(&self, keyspace: Keyspace, key: &[u8]) -> Result<()> {
         if *self == Stamp::unverified() || self.0[0..4] == self.head_checksum(keyspace, key).to_le_bytes() {

@@ -74,7 +74,7 @@ pub(crate) struct Inner<K, V> {
 /// A table that is being described. [`TableBuilder::open`] makes it.
 pub struct TableBuilder<K, V> {
     name: String,
-    codec: Codec,
+    codec: Option<Codec>,
     compress_above: Option<usize>,
     schema: Schema<V>,
     indexes: Vec<Arc<dyn IndexPart<K, V>>>,
@@ -82,10 +82,12 @@ pub struct TableBuilder<K, V> {
 }
 
 impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
-    /// Encodes values with `codec`; with bincode unless told otherwise. What is stored already stays as it is.
+    /// Encodes values with `codec`. What is stored already stays as it is.
+    ///
+    /// Where none is named, it is the engine's: JSON on plain files, which are there to be read, bincode elsewhere.
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> Self {
-        self.codec = codec;
+        self.codec = Some(codec);
         self
     }
 
@@ -170,6 +172,7 @@ impl<K: TableKey, V: TableValue> TableBuilder<K, V> {
         }
         self.schema.check().map_err(|error| error.in_keyspace(keyspace))?;
         let TableBuilder { codec, compress_above, schema, indexes, .. } = self;
+        let codec = codec.unwrap_or(db.capabilities().codec);
         let inner = Arc::new(Inner { keyspace, codec, compress_above, schema, indexes });
         let of_records = Arc::clone(&inner);
         let derive =
@@ -247,7 +250,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     pub fn define(name: &str) -> TableBuilder<K, V> {
         TableBuilder {
             name: name.to_owned(),
-            codec: Codec::default(),
+            codec: None,
             compress_above: None,
             schema: Schema::first(),
             indexes: Vec::new(),

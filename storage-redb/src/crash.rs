@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redb::StorageBackend;
@@ -82,7 +83,7 @@ impl CrashSubject for Journalled {
             .with_file_len(8 << 10)
             .with_unsaved_bytes_max(100 << 10)
             .with_checkpoints(Checkpoints::InCommits);
-        Journal::open(Self::engine(&disk)?, &disk, options)
+        Journal::open(Self::engine(&disk)?, Arc::new(disk), options)
     }
 
     fn checkpoint(&self, engine: &Journal<RedbEngine>) -> Result<()> {

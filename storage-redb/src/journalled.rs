@@ -1,10 +1,11 @@
 //! A journal in front of the file: commits carry their version, and a checkpoint is a durable commit of its epochs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use storage_core::engine::Journalled;
-use storage_core::journal::{self, Epochs, Journal, JournalOptions, Mark, OsDisk};
+use storage_core::journal::{self, Epochs, Journal, JournalOptions, Large, Mark, OsDisk};
 use storage_core::{Access, Batch, Durability, Error, Kind, Result};
 
 use crate::commit::apply;
@@ -43,8 +44,12 @@ impl Journalled for RedbEngine {
         Ok(())
     }
 
-    /// A commit with quick repair, so that opening after a crash need not read the whole file.
-    fn checkpoint(&self, epochs: Epochs) -> Result<u64> {
+    fn admit(&self, _: &Batch) -> Result<()> {
+        Ok(())
+    }
+
+    /// A commit with quick repair, which takes everything in one step, so that opening after a crash need not read the whole file.
+    fn checkpoint(&self, epochs: Epochs, _: u64) -> Result<u64> {
         let manner = Manner { durability: Durability::Sync, quick_repair: QuickRepair::EveryCommit };
         let mut version = 0;
         self.newest().commit(manner, |transaction| {
@@ -68,7 +73,7 @@ fn disk(path: &Path) -> OsDisk {
 /// Opens the journal in front of an engine.
 pub(crate) fn open(engine: RedbEngine, options: JournalOptions) -> Result<Journal<RedbEngine>> {
     let disk = disk(&engine.settings().path);
-    Journal::open(engine, &disk, options)
+    Journal::open(engine, Arc::new(disk), options.with_large(Large::PastTheJournal))
 }
 
 /// Applies what a journal holds that the file was written with, and removes it.

@@ -245,6 +245,10 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.0.lock().names.keys().cloned().collect())
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.0.lock();
         state.try_call()?;
@@ -258,18 +262,6 @@ impl Disk for SimDisk {
 pub struct SimFile {
     disk: SimDisk,
     file: usize,
-}
-
-impl SimFile {
-    /// Cuts it, or lengthens it with zeros.
-    pub fn set_len(&self, len: u64) -> io::Result<()> {
-        fits(len)?;
-        let mut state = self.disk.0.lock();
-        state.try_call()?;
-        state.files[self.file].resize(usize::try_from(len).map_err(io::Error::other)?, 0);
-        state.calls.push(Call::SetLen { file: self.file, len });
-        Ok(())
-    }
 }
 
 impl DiskFile for SimFile {
@@ -294,6 +286,15 @@ impl DiskFile for SimFile {
         let written = if tried.is_ok() { bytes } else { &bytes[..bytes.len() / 2] };
         state.write(self.file, written, offset);
         tried
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        fits(len)?;
+        let mut state = self.disk.0.lock();
+        state.try_call()?;
+        state.files[self.file].resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        state.calls.push(Call::SetLen { file: self.file, len });
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -221,7 +221,11 @@ impl Journalled for ImageEngine {
         Ok(())
     }
 
-    fn checkpoint(&self, epochs: Epochs) -> Result<u64> {
+    fn admit(&self, _: &Batch) -> Result<()> {
+        Ok(())
+    }
+
+    fn checkpoint(&self, epochs: Epochs, _: u64) -> Result<u64> {
         let mut mark = self.mark.lock();
         let saved = Mark::new(mark.version, epochs);
         self.save(&saved)?;

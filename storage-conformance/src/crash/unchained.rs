@@ -51,6 +51,10 @@ impl Disk for UnchainedDisk {
         self.disk.remove(name)
     }
 
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.disk.names()
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         self.disk.sync_directory()
     }
@@ -112,6 +116,10 @@ impl DiskFile for UnchainedFile {
             self.written.0.lock().insert(bytes[BEHIND_SEAL..].to_vec());
         }
         self.file.write_at(bytes, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {

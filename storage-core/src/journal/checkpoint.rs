@@ -4,14 +4,16 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Kind, Result};
 
+use super::aside;
 use super::engine::Shared;
 use super::error;
-use super::journalled::Journalled;
+use super::journalled::{Epochs, Journalled, Presence};
 use super::recovery::{not_committed, with_epoch};
 
 /// Who can make a checkpoint.
@@ -39,13 +41,16 @@ impl<E: Journalled> Shared<E> {
     }
 
     fn work(&self) -> Result<()> {
-        let (full, epochs) = {
-            let log = self.log.lock();
-            (log.full(), log.epochs())
+        let (full, epochs, synced) = {
+            let mut log = self.log.lock();
+            (log.full(), log.epochs(), log.sync()?)
         };
-        let Some(reuse) = full else { return self.engine.sync() };
+        let Some(reuse) = full else {
+            let epochs = Epochs { files: epochs, presence: Presence::Present };
+            return self.engine.checkpoint(epochs, synced).map(drop);
+        };
         // One step: the epoch says that the engine has what the file holds, so neither may be there without the other.
-        let durable = self.engine.checkpoint(with_epoch(epochs, reuse.index, reuse.epoch))?;
+        let durable = self.engine.checkpoint(with_epoch(epochs, reuse.index, reuse.epoch), synced)?;
         if durable < reuse.last {
             let message = format!("version {} is in the journal, {durable} in the engine", reuse.last);
             return Err(Error::new(Kind::Internal, message).in_engine(self.name).during("checkpoint"));
@@ -53,7 +58,11 @@ impl<E: Journalled> Shared<E> {
         let begun = reuse.begin(self.engine.store_id(), durable);
         let mut log = self.log.lock();
         match begun {
-            Ok(header) => log.note_begun(header),
+            Ok(header) => {
+                let unneeded = log.note_begun(header);
+                drop(log);
+                aside::remove(&*self.disk, &unneeded);
+            }
             Err(cause) => {
                 // Nobody knows which header is there, also where it was the room that lacked.
                 log.break_off();
@@ -80,6 +89,8 @@ struct Bell {
 enum Rung {
     #[default]
     Silent,
+    /// It is due then.
+    DueAt(Instant),
     Due,
     Ended,
 }
@@ -107,8 +118,17 @@ impl Keeper {
     /// Asks for a checkpoint, without waiting for it.
     pub(super) fn ring(&self) {
         let mut rung = self.bell.rung.lock();
-        if *rung == Rung::Silent {
+        if matches!(*rung, Rung::Silent | Rung::DueAt(_)) {
             *rung = Rung::Due;
+            self.bell.changed.notify_one();
+        }
+    }
+
+    /// Asks for a checkpoint after this time at the latest.
+    pub(super) fn ring_within(&self, time: Duration) {
+        let mut rung = self.bell.rung.lock();
+        if *rung == Rung::Silent {
+            *rung = Rung::DueAt(Instant::now() + time);
             self.bell.changed.notify_one();
         }
     }
@@ -131,7 +151,8 @@ impl Bell {
         loop {
             match *rung {
                 Rung::Silent => self.changed.wait(&mut rung),
-                Rung::Due => {
+                Rung::DueAt(time) if Instant::now() < time => drop(self.changed.wait_until(&mut rung, time)),
+                Rung::Due | Rung::DueAt(_) => {
                     *rung = Rung::Silent;
                     return true;
                 }

@@ -20,6 +20,9 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Removes a file. Nothing happens if there is none.
     fn remove(&self, name: &str) -> io::Result<()>;
 
+    /// The names of its files, in any order.
+    fn names(&self) -> io::Result<Vec<String>>;
+
     /// Makes what was created, renamed and removed survive power loss.
     fn sync_directory(&self) -> io::Result<()>;
 }
@@ -34,6 +37,9 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
 
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts it, or lengthens it with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
 
     /// Makes what was written to it, and its length, survive power loss.
     fn sync_data(&self) -> io::Result<()>;

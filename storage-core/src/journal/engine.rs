@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -15,9 +16,11 @@ use crate::error::{Error, Kind, Result};
 use crate::keyspace::Keyspace;
 use crate::record::{Decoded, Record, Stamp};
 
+use super::aside;
 use super::checkpoint::{Checkpointer, Keeper};
 use super::disk::Disk;
-use super::frame;
+use super::error;
+use super::frame::{self, FRAME_LEN};
 use super::journalled::{Journalled, Presence};
 use super::log::{Appended, Log};
 use super::recovery;
@@ -30,8 +33,24 @@ pub struct JournalOptions {
     pub file_len: u64,
     /// A checkpoint begins once it would write about so many bytes: fewer make it shorter, and more frequent.
     pub unsaved_bytes_max: u64,
+    /// A checkpoint begins at most so long after the first commit that it is for; `None` for no such limit.
+    pub unsaved_time_max: Option<Duration>,
     /// Who does the checkpoints.
     pub checkpoints: Checkpoints,
+    /// Where a commit goes that is too long for the journal.
+    pub large: Large,
+}
+
+/// Where a commit goes that is too long for the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Large {
+    /// To the engine alone, which makes it durable in one step, and everything before it.
+    #[default]
+    PastTheJournal,
+    /// Into a file of its own beside the journal, which a record of the journal names. The engine then takes it as any
+    /// other.
+    Aside,
 }
 
 /// Who does the checkpoints.
@@ -55,7 +74,9 @@ impl Default for JournalOptions {
         JournalOptions {
             file_len: FILE_LEN,
             unsaved_bytes_max: UNSAVED_BYTES_MAX,
+            unsaved_time_max: None,
             checkpoints: Checkpoints::default(),
+            large: Large::default(),
         }
     }
 }
@@ -72,6 +93,20 @@ impl JournalOptions {
     #[must_use]
     pub fn with_unsaved_bytes_max(mut self, bytes: u64) -> Self {
         self.unsaved_bytes_max = bytes;
+        self
+    }
+
+    /// The same with checkpoints that also begin after a time, where a thread does them.
+    #[must_use]
+    pub fn with_unsaved_time_max(mut self, time: Duration) -> Self {
+        self.unsaved_time_max = Some(time);
+        self
+    }
+
+    /// The same with another place for commits that are too long.
+    #[must_use]
+    pub fn with_large(mut self, large: Large) -> Self {
+        self.large = large;
         self
     }
 
@@ -97,6 +132,7 @@ pub struct Journal<E: Journalled> {
 pub(super) struct Shared<E> {
     pub(super) engine: E,
     pub(super) name: &'static str,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) log: Mutex<Log>,
     /// Held by who makes a checkpoint.
     pub(super) checkpointing: Mutex<()>,
@@ -118,13 +154,14 @@ impl<E: Journalled> Journal<E> {
     /// fail.
     ///
     /// [`recover`]: super::recover
-    pub fn open(engine: E, disk: &dyn Disk, options: JournalOptions) -> Result<Self> {
-        let log = recovery::recover(&engine, disk, options.file_len)?;
+    pub fn open(engine: E, disk: Arc<dyn Disk>, options: JournalOptions) -> Result<Self> {
+        let log = recovery::recover(&engine, &*disk, options.file_len)?;
         let version = engine.mark()?.version;
         let shared = Arc::new(Shared {
             name: engine.capabilities().name,
             frame_len_max: log.frame_len_max(),
             engine,
+            disk,
             log: Mutex::new(log),
             checkpointing: Mutex::new(()),
             options,
@@ -163,12 +200,21 @@ impl<E: Journalled> Journal<E> {
 
 impl<E: Journalled> Shared<E> {
     fn commit(&self, turn: &mut Turn, batch: &Batch, durability: Durability) -> Result<()> {
+        self.engine.admit(batch)?;
         let version = turn.version + 1;
         frame::write_commit(&mut turn.room, version, batch, durability);
-        if turn.room.len() > self.frame_len_max {
+        let is_too_long = turn.room.len() > self.frame_len_max;
+        if is_too_long {
             self.log.lock().check()?;
+        }
+        if is_too_long && self.options.large == Large::PastTheJournal {
             self.commit_past_the_journal(batch, version)?;
         } else {
+            if is_too_long {
+                let written = aside::write(&*self.disk, version, &turn.room[FRAME_LEN..]);
+                let aside = written.map_err(|cause| error::io(self.name, "commit", cause))?;
+                frame::write_aside(&mut turn.room, version, aside, durability);
+            }
             self.append(&mut turn.room, durability)?;
             self.apply(batch, version)?;
         }
@@ -246,19 +292,26 @@ impl<E: Journalled> Engine for Journal<E> {
     fn commit(&self, commit: Commit<'_, E::Snapshot>) -> Result<()> {
         drop(commit.basis);
         let mut turn = self.shared.turn.lock();
-        self.shared.commit(&mut turn, commit.batch, commit.durability)?;
-        if self.shared.is_checkpoint_due() {
-            match self.shared.options.checkpoints {
-                Checkpoints::InBackground => self.keeper.ring(),
-                // The commit took place, whatever becomes of the checkpoint: what failed is told by the next one.
-                Checkpoints::InCommits => drop(self.shared.checkpoint()),
+        if let Err(refused) = self.shared.commit(&mut turn, commit.batch, commit.durability) {
+            if refused.kind() == Kind::Full {
+                // There may be room again: a checkpoint finds out.
+                self.keeper.ring();
             }
+            return Err(refused);
+        }
+        let options = &self.shared.options;
+        match (options.checkpoints, self.shared.is_checkpoint_due(), options.unsaved_time_max) {
+            (Checkpoints::InBackground, true, _) => self.keeper.ring(),
+            (Checkpoints::InBackground, false, Some(time)) => self.keeper.ring_within(time),
+            // The commit took place, whatever becomes of the checkpoint: what failed is told by the next one.
+            (Checkpoints::InCommits, true, _) => drop(self.shared.checkpoint()),
+            (_, false, _) => {}
         }
         Ok(())
     }
 
     fn sync(&self) -> Result<()> {
-        self.shared.log.lock().sync()
+        self.shared.log.lock().sync().map(drop)
     }
 
     /// Brings everything into the engine, so that opening finds nothing to apply, and closes it.
@@ -276,10 +329,13 @@ impl<E: Journalled> Shared<E> {
         let _turn = self.turn.lock();
         let _alone = self.checkpointing.lock();
         let mut log = self.log.lock();
-        log.check()?;
+        let synced = log.sync()?;
         log.break_off();
         let epochs = super::Epochs { files: log.epochs(), presence: Presence::Present };
-        self.engine.checkpoint(epochs.next(Presence::Present)).map(drop)
+        self.engine.checkpoint(epochs.next(Presence::Present), synced)?;
+        // What cannot be removed is when the journal is opened.
+        aside::remove_all(&*self.disk).ok();
+        Ok(())
     }
 }
 

@@ -5,10 +5,10 @@
 //! | 0-3 | CRC-32 (IEEE) of the rest, begun with the checksum of the record before, or the epoch's salt |
 //! | 4-7 | the length of the payload |
 //! | 8-15 | the version |
-//! | 16 | what it is: 1 a commit, 2 the abort of the commit before it |
+//! | 16 | what it is: 1 a commit, 2 the abort of the commit before it, 3 a commit whose batch is in a file of its own |
 //! | 17 | how durable it was asked to be: 0 synced, 1 deferred |
 //! | 18-23 | zero |
-//! | 24- | the payload: the batch of a commit |
+//! | 24- | the payload: the batch of a commit, or the length of its file (8 bytes) and the CRC-32 (IEEE) of that (4 bytes) |
 //!
 //! All numbers are little-endian. A chain ends at the first record whose checksum differs, so nothing that an earlier
 //! epoch left behind a torn record is ever taken for one of this epoch.
@@ -33,6 +33,7 @@ const DURABILITY: usize = 17;
 
 const COMMIT: u8 = 1;
 const ABORT: u8 = 2;
+const ASIDE: u8 = 3;
 
 /// Where the next checksum begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,20 +70,54 @@ impl Chain {
 pub enum FrameKind {
     /// A batch that was committed.
     Commit(Durability),
+    /// A batch that was committed, and is in a file of its own.
+    Aside(Durability),
     /// The commit of this version, right before it, did not take place.
     Abort,
+}
+
+/// The file of a batch that was too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Its length in bytes.
+    pub len: u64,
+    /// The CRC-32 (IEEE) of its bytes.
+    pub sum: u32,
 }
 
 /// Writes an unsealed commit into `room`, whatever it held.
 pub fn write_commit(room: &mut Vec<u8>, version: u64, batch: &Batch, durability: Durability) {
     begin(room, version, COMMIT);
+    set_durability(room, durability);
+    encoding::encode(batch, room);
+    let len = u32::try_from(room.len() - FRAME_LEN).expect("a transaction has far fewer bytes than 2^32");
+    room[LEN].copy_from_slice(&len.to_le_bytes());
+}
+
+/// Writes an unsealed commit into `room`, whose batch is in a file of its own.
+pub fn write_aside(room: &mut Vec<u8>, version: u64, aside: Aside, durability: Durability) {
+    begin(room, version, ASIDE);
+    set_durability(room, durability);
+    room.extend_from_slice(&aside.len.to_le_bytes());
+    room.extend_from_slice(&aside.sum.to_le_bytes());
+    room[LEN].copy_from_slice(&12_u32.to_le_bytes());
+}
+
+fn set_durability(room: &mut [u8], durability: Durability) {
     room[DURABILITY] = match durability {
         Durability::Sync => 0,
         Durability::Deferred => 1,
     };
-    encoding::encode(batch, room);
-    let len = u32::try_from(room.len() - FRAME_LEN).expect("a transaction has far fewer bytes than 2^32");
-    room[LEN].copy_from_slice(&len.to_le_bytes());
+}
+
+/// The file that an aside commit names; `None` if it names none.
+pub fn aside(frame: &[u8]) -> Option<Aside> {
+    let payload: &[u8; 12] = frame[FRAME_LEN..].try_into().ok()?;
+    let (len, sum) = payload.split_at(8);
+    Some(Aside {
+        len: u64::from_le_bytes(len.try_into().ok()?),
+        sum: u32::from_le_bytes(sum.try_into().ok()?),
+    })
 }
 
 /// Writes an unsealed abort into `room`, whatever it held.
@@ -113,6 +148,8 @@ pub fn kind(frame: &[u8]) -> Option<FrameKind> {
     match (frame[KIND], frame[DURABILITY]) {
         (COMMIT, 0) => Some(FrameKind::Commit(Durability::Sync)),
         (COMMIT, 1) => Some(FrameKind::Commit(Durability::Deferred)),
+        (ASIDE, 0) => Some(FrameKind::Aside(Durability::Sync)),
+        (ASIDE, 1) => Some(FrameKind::Aside(Durability::Deferred)),
         (ABORT, 0) => Some(FrameKind::Abort),
         _ => None,
     }

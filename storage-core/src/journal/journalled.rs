@@ -21,10 +21,17 @@ pub trait Journalled: Engine {
     /// and all that followed it again, leaves what was there.
     fn apply(&self, batch: &Batch, version: u64, durability: Durability) -> Result<()>;
 
-    /// Makes everything applied so far durable, and these epochs with it in one step: a crash leaves both or neither.
+    /// Refuses a batch that `apply` would refuse for now, such as one that puts while there is no room.
     ///
-    /// Returns the version up to which it is durable. Commits may go on beside it, or wait.
-    fn checkpoint(&self, epochs: Epochs) -> Result<u64>;
+    /// It is asked before the journal takes the batch, so that a refusal costs nothing.
+    fn admit(&self, batch: &Batch) -> Result<()>;
+
+    /// Makes what was applied durable, and these epochs with it in one step: a crash leaves both or neither.
+    ///
+    /// Up to `synced` the journal is durable. What was applied above may be lost by it still, so an engine that cannot
+    /// take all of it in one step leaves that out. Returns the version up to which the engine is durable. Commits may
+    /// go on beside it, or wait.
+    fn checkpoint(&self, epochs: Epochs, synced: u64) -> Result<u64>;
 
     /// About how many bytes the next checkpoint has to write: what holds up the commits that meet it.
     fn unsaved_bytes(&self) -> u64;

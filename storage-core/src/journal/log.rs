@@ -22,6 +22,8 @@ pub struct Log {
     /// Which of them takes appends.
     active: usize,
     epochs: [u64; 2],
+    /// The versions in each file whose batches are in files of their own.
+    asides: [Vec<u64>; 2],
     /// The end of the file that takes appends.
     tail: Tail,
     other: Other,
@@ -106,6 +108,7 @@ impl Log {
             files: files.map(Arc::new),
             active: 0,
             epochs: [first.epoch, second.epoch],
+            asides: [Vec::new(), Vec::new()],
             tail: Tail::of(&first),
             other: Other::Ready(second),
             state: State::Whole,
@@ -165,13 +168,16 @@ impl Log {
         self.broken_if_failed(done).map_err(|cause| error::unknown(self.engine, cause))
     }
 
-    /// Makes every record durable.
-    pub fn sync(&mut self) -> Result<()> {
+    /// Makes every record durable. Returns the newest version that is durable with them.
+    pub fn sync(&mut self) -> Result<u64> {
         self.check()?;
-        match self.tail.synced {
-            Synced::Yes => Ok(()),
-            Synced::No => self.sync_tail().map_err(|cause| error::io(self.engine, "sync", cause)),
+        if self.tail.synced == Synced::No {
+            self.sync_tail().map_err(|cause| error::io(self.engine, "sync", cause))?;
         }
+        Ok(match self.other {
+            Other::Full { last } => self.tail.last.max(last),
+            Other::Ready(_) => self.tail.last,
+        })
     }
 
     /// The file that is to be begun anew, if one is.
@@ -188,10 +194,11 @@ impl Log {
         }
     }
 
-    /// Notes that an epoch of the file that takes no appends has begun.
-    pub fn note_begun(&mut self, header: Header) {
+    /// Notes that an epoch of the file that takes no appends has begun. The versions whose own files nobody needs.
+    pub fn note_begun(&mut self, header: Header) -> Vec<u64> {
         self.epochs[header.index] = header.epoch;
         self.other = Other::Ready(header);
+        std::mem::take(&mut self.asides[header.index])
     }
 
     fn has_room(&self, len: usize) -> bool {
@@ -221,8 +228,11 @@ impl Log {
 
     fn write_at_tail(&mut self, frame: &mut [u8]) -> io::Result<()> {
         let next = self.tail.chain.seal(frame);
-        self.files[self.active].write(frame, self.tail.at)?;
         let version = frame::version(frame);
+        if let Some(FrameKind::Aside(_)) = frame::kind(frame) {
+            self.asides[self.active].push(version);
+        }
+        self.files[self.active].write(frame, self.tail.at)?;
         self.tail = Tail {
             at: self.tail.at + frame.len() as u64,
             chain: next,

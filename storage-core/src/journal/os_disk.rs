@@ -68,6 +68,17 @@ impl Disk for OsDisk {
         }
     }
 
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            // A name that is no text begins with no prefix that is.
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.extend(name.strip_prefix(&self.prefix).map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+
     #[cfg(unix)]
     fn sync_directory(&self) -> io::Result<()> {
         File::open(&self.directory)?.sync_all()
@@ -114,6 +125,10 @@ impl DiskFile for OsFile {
             }
         }
         Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -8,7 +8,9 @@ use std::io;
 use crate::engine::Durability;
 use crate::error::{Error, Kind, Result};
 
+use super::aside;
 use super::disk::Disk;
+use super::encoding::decode;
 use super::error;
 use super::file::{Found, Frames, JournalFile};
 use super::frame::{self, FrameKind};
@@ -28,7 +30,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
     let name = engine.capabilities().name;
     let len = len.max(LEN_MIN);
     let opened = Opened::look(engine, disk)?;
-    opened.replay(engine)?;
+    opened.replay(engine, disk)?;
     let epochs = opened.mark.epochs;
     let made = |index: usize| {
         let header = Header {
@@ -46,7 +48,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
     let (files, durable) = match opened.files {
         Some(files) => {
             // Both files hold nothing that the engine lacks from here on, so one of another length can go.
-            let durable = engine.checkpoint(begun)?;
+            let durable = engine.checkpoint(begun, u64::MAX)?;
             let is_resized = files.iter().any(|(file, _)| file.len_bytes() != len);
             let files = match is_resized {
                 true => [made(0)?, made(1)?],
@@ -61,7 +63,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
             // The engine may say that there is a journal only once there is one.
             let files = [made(0)?, made(1)?];
             sync_directory()?;
-            (files, engine.checkpoint(begun)?)
+            (files, engine.checkpoint(begun, u64::MAX)?)
         }
     };
     let begin = |index: usize| {
@@ -77,6 +79,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
         Ok(header)
     };
     let headers = [begin(0)?, begin(1)?];
+    aside::remove_all(disk).map_err(|cause| error::io(name, "open", cause))?;
     Ok(Log::new(name, files, headers))
 }
 
@@ -87,12 +90,13 @@ pub fn retire<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk) -> Result<()>
     let name = engine.capabilities().name;
     let opened = Opened::look(engine, disk)?;
     if opened.mark.epochs.presence == Presence::Present {
-        opened.replay(engine)?;
-        engine.checkpoint(opened.mark.epochs.next(Presence::Absent))?;
+        opened.replay(engine, disk)?;
+        engine.checkpoint(opened.mark.epochs.next(Presence::Absent), u64::MAX)?;
     } else if !opened.has_leftovers {
         return Ok(());
     }
     JournalFile::remove_both(disk)
+        .and_then(|()| aside::remove_all(disk))
         .and_then(|()| disk.sync_directory())
         .map_err(|cause| error::io(name, "remove the journal", cause))
 }
@@ -137,11 +141,18 @@ impl Opened {
     }
 
     /// Applies what the engine lacks.
-    fn replay<E: Journalled + ?Sized>(&self, engine: &E) -> Result<()> {
+    fn replay<E: Journalled + ?Sized>(&self, engine: &E, disk: &dyn Disk) -> Result<()> {
         let name = engine.capabilities().name;
         self.walk(name, |version, frame| {
             let damaged = || error::corrupt(name, format!("version {version} holds no batch"));
-            let batch = frame::batch(frame).ok_or_else(damaged)?;
+            let batch = match frame::kind(frame) {
+                Some(FrameKind::Aside(_)) => {
+                    let named = frame::aside(frame).ok_or_else(damaged)?;
+                    decode(&aside::read(name, disk, version, named)?)
+                }
+                _ => frame::batch(frame),
+            };
+            let batch = batch.ok_or_else(damaged)?;
             engine.apply(&batch, version, Durability::Deferred).map_err(not_committed)
         })
     }
@@ -248,7 +259,8 @@ impl<'a> Commits<'a> {
                 return Ok(None);
             };
             let version = frame::version(&here);
-            if !matches!(frame::kind(&here), Some(FrameKind::Commit(_))) || version < self.least {
+            let is_commit = matches!(frame::kind(&here), Some(FrameKind::Commit(_) | FrameKind::Aside(_)));
+            if !is_commit || version < self.least {
                 let message = format!("version {version} is no commit, or below {}", self.least);
                 return Err(error::corrupt(self.engine, message));
             }

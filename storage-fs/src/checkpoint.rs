@@ -1,0 +1,389 @@
+//! Checkpoints: what was committed is written to the files.
+//!
+//! The journal holds every byte of it durably, so nothing here need be atomic but the last step, the manifest: what a
+//! crash leaves before is written again. Files are made under another name and renamed; lines are appended behind what
+//! the manifest counts. Removals come first, so that they make room.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use storage_core::engine::Compacted;
+use storage_core::journal::{DiskFile, Epochs};
+use storage_core::{Key, Keyspace, KeyspaceKind, Kind, Result};
+
+use crate::disk::{FileKind, Identity, OWN};
+use crate::engine::Shared;
+use crate::error::OnPath;
+use crate::files::{self, Extension};
+use crate::line;
+use crate::options::Form;
+use crate::pending::{Changes, Fold};
+use crate::segment::{Buffer, Segment, Segments};
+use crate::state::{Cell, OnDisk, Where};
+use crate::writer::Writer;
+
+const DOING: &str = "checkpoint";
+
+impl Shared {
+    /// Writes the commits up to `synced`, durably, together with the epochs.
+    pub(crate) fn checkpoint(&self, epochs: Epochs, synced: u64) -> Result<u64> {
+        let mut writer = self.writer.lock();
+        let fold = self.pending.lock().fold(synced, writer.version());
+        if fold.changes.is_empty() && fold.version == writer.version() && writer.has_epochs(epochs) {
+            return Ok(writer.version());
+        }
+        let written = Work::new(self, &mut writer, &fold, epochs).and_then(Work::finish);
+        self.is_full
+            .store(written.as_ref().is_err_and(|error| error.kind() == Kind::Full), Ordering::Relaxed);
+        written?;
+        drop(writer);
+        self.pending.lock().forget(&fold);
+        for cell in fold.changes.values().filter_map(|(_, cell)| cell.as_ref()) {
+            self.cache.note(cell, cell.kept_len());
+        }
+        Ok(fold.version)
+    }
+}
+
+impl Shared {
+    /// Writes every line that is true into new segments.
+    pub(crate) fn compact(&self) -> Result<Compacted> {
+        let mut writer = self.writer.lock();
+        let len = |writer: &Writer| writer.segments().map(Segments::len).sum();
+        let bytes_before = len(&writer);
+        let nothing = Fold::nothing(writer.version());
+        let epochs = writer.epochs();
+        let mut work = Work::new(self, &mut writer, &nothing, epochs)?;
+        let names: Vec<_> = work.segments.keys().copied().collect();
+        for name in names {
+            work.move_all(name)?;
+        }
+        work.finish()?;
+        Ok(Compacted { bytes_before, bytes_after: len(&writer) })
+    }
+}
+
+/// A checkpoint that is being made. Nothing of the writer's changes before the manifest is replaced.
+struct Work<'a> {
+    shared: &'a Shared,
+    writer: &'a mut Writer,
+    changes: &'a Changes,
+    version: u64,
+    epochs: Epochs,
+    /// The segments as they will be.
+    segments: BTreeMap<&'static str, Segments>,
+    /// The places that records will have.
+    places: Vec<(Arc<Cell>, OnDisk)>,
+    /// Segments of which nothing is true any more.
+    emptied: Vec<Arc<Segment>>,
+    /// Segments that have to be synced.
+    written: Vec<Arc<Segment>>,
+    files: Vec<Box<dyn DiskFile>>,
+    directories: BTreeSet<String>,
+}
+
+/// The line of a record, before it has its place.
+struct Planned {
+    cell: Arc<Cell>,
+    value: Where,
+}
+
+impl<'a> Work<'a> {
+    /// Writes everything but the manifest.
+    fn new(shared: &'a Shared, writer: &'a mut Writer, fold: &'a Fold, epochs: Epochs) -> Result<Self> {
+        let mut work = Work {
+            shared,
+            segments: writer.segments.clone(),
+            writer,
+            changes: &fold.changes,
+            version: fold.version,
+            epochs,
+            places: Vec::new(),
+            emptied: Vec::new(),
+            written: Vec::new(),
+            files: Vec::new(),
+            directories: BTreeSet::new(),
+        };
+        work.remove_files()?;
+        let files = work.write_files()?;
+        let mut names: Vec<&'static str> = work.changes.keys().map(|(name, _)| *name).collect();
+        names.dedup();
+        names.into_iter().try_for_each(|name| work.write_lines(name, &files))?;
+        Ok(work)
+    }
+
+    /// Makes what was written durable.
+    fn sync(&self) -> Result<()> {
+        let tree = &self.shared.tree;
+        tree.sync_files(&self.files).on(DOING, "")?;
+        self.written.iter().try_for_each(|segment| segment.sync())?;
+        self.directories.iter().try_for_each(|directory| tree.sync_directory(directory).on(DOING, directory))
+    }
+
+    /// Replaces the manifest, and takes over what was written.
+    fn finish(self) -> Result<()> {
+        self.sync()?;
+        let Work { shared, writer, changes, version, epochs, segments, places, emptied, .. } = self;
+        writer.take_over(&*shared.tree, version, epochs, &segments)?;
+        (writer.version, writer.epochs, writer.segments) = (version, epochs, segments);
+        writer.replaced.clear();
+        for ((_, key), (keyspace, cell)) in changes {
+            let records = writer.on_disk.records_mut(*keyspace);
+            match cell {
+                Some(cell) => drop(records.insert(key.clone(), Arc::clone(cell))),
+                None => drop(records.remove(key)),
+            }
+        }
+        for (cell, place) in places {
+            cell.moved(place);
+        }
+        for segment in emptied {
+            // It is no longer the store's, so it may stay as well; opening does not look at it.
+            shared.tree.remove(&segment.path).ok();
+        }
+        Ok(())
+    }
+
+    fn form(&self, keyspace: Keyspace) -> Form {
+        match keyspace.kind() {
+            KeyspaceKind::Data => self.shared.settings.form_of(keyspace.name()),
+            _ => Form::Lines,
+        }
+    }
+
+    /// The file of a record as the last checkpoint left it, if it has one.
+    fn file_of(base: Option<&Arc<Cell>>) -> Option<(Extension, Identity)> {
+        match base?.place().disk?.value {
+            Where::File { extension, identity } => Some((extension, identity)),
+            Where::Line { .. } | Where::Aside { .. } => None,
+        }
+    }
+
+    /// Removes the files of records that are gone, or that will stand elsewhere.
+    fn remove_files(&mut self) -> Result<()> {
+        for ((_, key), (keyspace, cell)) in self.changes {
+            let base = self.writer.on_disk.get(*keyspace, key).cloned();
+            let Some((extension, identity)) = Work::file_of(base.as_ref()) else { continue };
+            let stays = cell.as_ref().is_some_and(|cell| {
+                self.form(*keyspace) == Form::Files && Extension::of(&cell.kept_value()) == extension
+            });
+            if !stays {
+                let path = files::path(*keyspace, key, extension);
+                self.make_way(*keyspace, key, &path, base.as_ref(), Some(identity), cell.as_ref())?;
+                self.shared.tree.remove(&path).on(DOING, &path)?;
+                self.directories.insert(keyspace.name().to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets nothing be lost that is at a path which is about to be replaced: what a snapshot reads, what others wrote.
+    fn make_way(
+        &mut self,
+        keyspace: Keyspace,
+        key: &Key,
+        path: &str,
+        base: Option<&Arc<Cell>>,
+        known: Option<Identity>,
+        next: Option<&Arc<Cell>>,
+    ) -> Result<()> {
+        let tree = Arc::clone(&self.shared.tree);
+        let Some(found) = tree.identity(path).on(DOING, path)? else { return Ok(()) };
+        if known == Some(found) {
+            // The records on the disk hold one; this call another.
+            const OWN_HOLDERS: usize = 2;
+            if let Some(base) = base.filter(|base| Arc::strong_count(base) > OWN_HOLDERS) {
+                base.set_aside(|| self.writer.set_aside(&tree, path))?;
+                self.writer.replaced.insert(path.to_owned(), found);
+            }
+            return Ok(());
+        }
+        if self.writer.replaced.get(path) == Some(&found) || self.is_ours(keyspace, key, path, found, next) {
+            return Ok(());
+        }
+        self.directories.insert(keyspace.name().to_owned());
+        self.writer.keep_aside(&*tree, path)
+    }
+
+    /// Whether what is at a path is what is about to be written there, or was written there before a crash.
+    fn is_ours(
+        &self,
+        keyspace: Keyspace,
+        key: &Key,
+        path: &str,
+        found: Identity,
+        next: Option<&Arc<Cell>>,
+    ) -> bool {
+        if found.kind != FileKind::Regular {
+            return false;
+        }
+        let Ok(bytes) = crate::state::read_now(&*self.shared.tree, path, found) else { return false };
+        let replayed = self.shared.replayed.lock();
+        let replayed = replayed.as_ref().and_then(|replayed| replayed.get(&(keyspace, key.clone())));
+        next.is_some_and(|next| *next.kept_value() == *bytes)
+            || replayed.is_some_and(|sums| sums.contains(&crc32fast::hash(&bytes)))
+    }
+
+    /// Writes the records that have files of their own.
+    fn write_files(&mut self) -> Result<Files> {
+        let mut written = Files::new();
+        let tree = Arc::clone(&self.shared.tree);
+        for ((name, key), (keyspace, cell)) in self.changes {
+            let Some(cell) = cell.as_ref().filter(|_| self.form(*keyspace) == Form::Files) else { continue };
+            if self.directories.insert((*name).to_owned()) {
+                tree.create_directory(name).on(DOING, name)?;
+                self.directories.insert(String::new());
+            }
+            let value = cell.kept_value();
+            let extension = Extension::of(&value);
+            let (path, new) = (files::path(*keyspace, key, extension), files::new_path(*keyspace));
+            let file = tree.create(&new).on(DOING, &new)?;
+            file.write_at(&value, 0).on(DOING, &new)?;
+            let base = self.writer.on_disk.get(*keyspace, key).cloned();
+            let known = Work::file_of(base.as_ref())
+                .filter(|(old, _)| *old == extension)
+                .map(|(_, identity)| identity);
+            self.make_way(*keyspace, key, &path, base.as_ref(), known, Some(cell))?;
+            tree.rename(&new, &path).on(DOING, &path)?;
+            let identity = tree.identity(&path).on(DOING, &path)?;
+            let identity =
+                identity.ok_or_else(|| crate::error::corrupt(DOING, format!("{path} is gone already")))?;
+            self.writer.replaced.insert(path, identity);
+            self.files.push(file);
+            written.insert((*name, key.clone()), (extension, identity));
+        }
+        Ok(written)
+    }
+
+    /// Appends the lines of a keyspace.
+    fn write_lines(&mut self, name: &'static str, files: &Files) -> Result<()> {
+        let keyspace = Keyspace::from_stored(name)?;
+        let mut lines = self.begin_lines(keyspace)?;
+        for ((other, key), (_, cell)) in self.changes.range((name, Key::new())..) {
+            if *other != name {
+                break;
+            }
+            let base = self.writer.on_disk.get(keyspace, key);
+            lines.segments.live -= base.map_or(0, |base| base.line_len());
+            match (cell, base) {
+                (Some(cell), _) => lines.put(key, cell, files.get(&(name, key.clone())).copied()),
+                (None, Some(_)) => lines.gone(key),
+                (None, None) => {}
+            }
+        }
+        if lines.segments.is_worth_moving() {
+            self.move_oldest(&mut lines)?;
+        }
+        self.end_lines(lines)
+    }
+
+    /// Copies what is true of every segment of a keyspace into new ones.
+    fn move_all(&mut self, name: &'static str) -> Result<()> {
+        let count = self.segments.get(name).map_or(0, |segments| segments.extents.len());
+        for _ in 0..count {
+            let mut lines = self.begin_lines(Keyspace::from_stored(name)?)?;
+            self.move_oldest(&mut lines)?;
+            self.end_lines(lines)?;
+        }
+        Ok(())
+    }
+
+    fn begin_lines(&mut self, keyspace: Keyspace) -> Result<Lines> {
+        let segments = match self.segments.get(keyspace.name()) {
+            Some(segments) => segments.clone(),
+            None => {
+                let segments = Segments::new(keyspace, self.form(keyspace));
+                let directory = &segments.directory;
+                self.shared.tree.create_directory(directory).on(DOING, directory)?;
+                let parent = if directory.starts_with(OWN) { OWN } else { "" };
+                self.directories.insert(parent.to_owned());
+                segments
+            }
+        };
+        Ok(Lines { segments, buffer: Buffer::default(), planned: Vec::new() })
+    }
+
+    /// Writes lines, and notes where they are.
+    fn end_lines(&mut self, lines: Lines) -> Result<()> {
+        let Lines { mut segments, buffer, planned } = lines;
+        let appended = segments.append(&*self.shared.tree, &buffer)?;
+        if appended.next != segments.next {
+            self.directories.insert(segments.directory.clone());
+        }
+        for ((planned, (segment, line_at)), (_, len)) in
+            planned.into_iter().zip(appended.places).zip(&buffer.lines)
+        {
+            if let Some(Planned { cell, value }) = planned {
+                self.places.push((cell, OnDisk { segment, line_at, line_len: short(*len), value }));
+            }
+        }
+        self.written.extend(appended.written);
+        (segments.extents, segments.next) = (appended.extents, appended.next);
+        self.segments.insert(segments.keyspace.name(), segments);
+        Ok(())
+    }
+
+    /// Copies what is still true of the oldest segment behind the others, so that it can go.
+    fn move_oldest(&mut self, lines: &mut Lines) -> Result<()> {
+        if lines.segments.extents.is_empty() {
+            return Ok(());
+        }
+        let oldest = lines.segments.extents.remove(0).segment;
+        let keyspace = lines.segments.keyspace;
+        // The lines of this checkpoint stand before those that are moved, and are never about the same key.
+        for (key, cell) in self.writer.on_disk.records(keyspace).into_iter().flatten() {
+            let Some(place) = cell.place().disk.filter(|place| Arc::ptr_eq(&place.segment, &oldest)) else {
+                continue;
+            };
+            if !self.changes.contains_key(&(keyspace.name(), key.clone())) {
+                let bytes =
+                    oldest.read(place.line_at, usize::try_from(place.line_len).unwrap_or(usize::MAX))?;
+                lines.buffer.line(|into| into.extend_from_slice(&bytes));
+                lines.planned.push(Some(Planned { cell: Arc::clone(cell), value: place.value }));
+            }
+        }
+        self.emptied.push(oldest);
+        Ok(())
+    }
+}
+
+/// The files of records that were written, by keyspace and key.
+type Files = BTreeMap<(&'static str, Key), (Extension, Identity)>;
+
+/// The lines of a keyspace that are to be appended, and the records that will stand in them.
+struct Lines {
+    segments: Segments,
+    buffer: Buffer,
+    planned: Vec<Option<Planned>>,
+}
+
+impl Lines {
+    fn put(&mut self, key: &Key, cell: &Arc<Cell>, file: Option<(Extension, Identity)>) {
+        let (keyspace, line_at) = (self.segments.keyspace, self.buffer.bytes.len());
+        let value = match file {
+            Some((extension, identity)) => {
+                self.buffer.line(|into| line::put_file(into, keyspace, key, cell.stamp, extension, identity));
+                Where::File { extension, identity }
+            }
+            None => {
+                let value = cell.kept_value();
+                let written = self.buffer.line(|into| line::put(into, keyspace, key, cell.stamp, &value));
+                Where::Line { form: written.form, at: short(written.at - line_at), len: short(written.len) }
+            }
+        };
+        self.segments.live += (self.buffer.bytes.len() - line_at) as u64;
+        self.planned.push(Some(Planned { cell: Arc::clone(cell), value }));
+    }
+
+    fn gone(&mut self, key: &Key) {
+        let keyspace = self.segments.keyspace;
+        self.buffer.line(|into| line::gone(into, keyspace, key));
+        self.planned.push(None);
+    }
+}
+
+/// A length within a line: a value is limited to far less than four gigabytes.
+fn short(len: usize) -> u32 {
+    u32::try_from(len).expect("values are limited to far fewer bytes than 2^32")
+}

@@ -1,0 +1,64 @@
+//! What the errors of the file system mean to a caller, by their kinds.
+
+use std::borrow::Cow;
+use std::io;
+
+use storage_core::{Error, Kind, Result};
+
+/// The engine's name, as errors and capabilities carry it.
+pub(crate) const NAME: &str = "fs";
+
+/// The error of a call on a file or a directory.
+#[cold]
+pub(crate) fn io(doing: &'static str, path: &str, cause: io::Error) -> Error {
+    use io::ErrorKind as Io;
+    let (kind, message) = match cause.kind() {
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => (Kind::Full, "there is no room for"),
+        Io::InvalidData | Io::UnexpectedEof => (Kind::Corrupt, "this is not as it was written:"),
+        _ => (Kind::Unavailable, "this cannot be read or written:"),
+    };
+    Error::new(kind, format!("{message} {}", shown(path))).in_engine(NAME).during(doing).caused_by(cause)
+}
+
+fn shown(path: &str) -> String {
+    match path {
+        "" => "the root".to_owned(),
+        path => path.escape_debug().to_string(),
+    }
+}
+
+/// The error of what the caller asked for.
+#[cold]
+pub(crate) fn invalid(doing: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Kind::Invalid, message).in_engine(NAME).during(doing)
+}
+
+/// The error of what stands on the disk and should not.
+#[cold]
+pub(crate) fn corrupt(doing: &'static str, message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Kind::Corrupt, message).in_engine(NAME).during(doing)
+}
+
+/// The error of a call on a closed engine.
+#[cold]
+pub(crate) fn closed() -> Error {
+    Error::new(Kind::Closed, "the store is closed").in_engine(NAME)
+}
+
+/// The error of a write while the disk is full.
+#[cold]
+pub(crate) fn full() -> Error {
+    let message = "there is no room for what was committed already; deletes go on";
+    Error::new(Kind::Full, message).in_engine(NAME).during("commit")
+}
+
+/// Names a path in the error of a call.
+pub(crate) trait OnPath<T> {
+    fn on(self, doing: &'static str, path: &str) -> Result<T>;
+}
+
+impl<T> OnPath<T> for io::Result<T> {
+    fn on(self, doing: &'static str, path: &str) -> Result<T> {
+        self.map_err(|cause| io(doing, path, cause))
+    }
+}

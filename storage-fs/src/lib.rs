@@ -1,0 +1,62 @@
+//! The plain-file engine: records stand in files that `cat`, `grep`, `jq` and `git diff` read.
+//!
+//! ```
+//! use storage_core::{Database, Keyspace};
+//! use storage_fs::FsOptions;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let root = directory.path().join("store");
+//! let db = Database::new(FsOptions::at(&root).open()?)?;
+//! let notes = Keyspace::new("notes")?;
+//! db.put(notes, "a", r#"{"text":"hello"}"#)?;
+//! db.close()?;
+//! let line = std::fs::read_to_string(root.join("notes/000001.jsonl"))?;
+//! assert!(line.starts_with(r#"{"key":"=a","#) && line.ends_with(r#""value":{"text":"hello"}}"#.to_owned().as_str()) || line.ends_with("\n"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//! | path | holds |
+//! |---|---|
+//! | `<keyspace>/000001.jsonl`, ... | records in lines, the newest last ([`Form::Lines`]) |
+//! | `<keyspace>/<key>.json`, `.txt`, `.bin` | records in files of their own ([`Form::Files`]) |
+//! | `.storage/<keyspace>/000001.jsonl`, ... | the stamps of records in files; indexes, expiry and what else core keeps |
+//! | `.storage/store.json` | what of all this is the store's: formats, versions, lengths |
+//! | `.storage/journal-0`, `journal-1` | commits that are not in the files yet |
+//! | `.storage/kept/` | files that somebody else wrote where the engine had to write |
+//! | `.storage/aside/` | files that only snapshots still read |
+//! | `.storage/lock` | locked by who has the store open |
+//!
+//! A tuple key reads as its elements between commas, other bytes behind a `=`; a capital letter is `+` and the small
+//! one, an integer `#` and its digits, anything unsafe `%` and two hexadecimal digits.
+//!
+//! # Other hands
+//! A record in a file of its own that somebody edits, adds or removes is found by [`FsEngine::rescan`] and taken over
+//! by [`adopt`], with its index entries. Until then a changed file reads as `Corrupt`, and the engine never overwrites
+//! it: what it has to replace goes to `.storage/kept/`. Lines are the engine's alone; editing them is damage.
+
+mod cache;
+mod checkpoint;
+mod disk;
+mod engine;
+mod error;
+mod files;
+mod line;
+mod manifest;
+mod names;
+mod options;
+mod pending;
+mod powers;
+mod rescan;
+mod segment;
+mod snapshot;
+mod state;
+mod writer;
+
+pub use engine::FsEngine;
+pub use options::{Form, FsOptions, IfMissing, Settings};
+pub use rescan::{Found, FoundChange, Rescan, adopt};
+pub use snapshot::{FsCursor, FsSnapshot};
+pub use state::FsValue;
