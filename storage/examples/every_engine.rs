@@ -60,9 +60,15 @@ fn main() -> Outcome<()> {
     let mut urls: Vec<String> = env::args().skip(1).collect();
     if urls.is_empty() {
         let file = |name: &str| directory.path().join(name).display().to_string();
-        let (redb, sqlite) =
-            (format!("redb:{}", file("library.redb")), format!("sqlite:{}", file("library.db")));
-        urls = vec!["mem:".into(), redb, sqlite, "sqlite::memory:".into()];
+        urls = vec![
+            "mem:".into(),
+            format!("fs:{}", file("library")),
+            format!("fs:{}?files=books", file("library-of-files")),
+            format!("redb:{}", file("library.redb")),
+            format!("redb:{}?journal=true", file("library-with-journal.redb")),
+            format!("sqlite:{}", file("library.db")),
+            "sqlite::memory:".into(),
+        ];
     }
     let mut first = None;
     for url in &urls {

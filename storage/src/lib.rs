@@ -23,9 +23,10 @@
 //! | URL | feature | options |
 //! |---|---|---|
 //! | `mem:` | `mem` | |
+//! | `fs:directory` | `fs` | `form` (`lines`, `files`), `lines`, `files` (names of keyspaces between commas), `cache_bytes` (a number), `must_exist` (`true`, `false`) |
 //! | `sqlite:app.db` | `sqlite` | `profile` (`balanced`, `small`, `large-memory`), `cache_bytes`, `mmap_bytes`, `page_bytes`, `busy_timeout` (milliseconds), `autocheckpoint_pages` (numbers), `temp_store` (`memory`, `file`), `at_close` (`nothing`, `optimize`), `must_exist`, `read_only` (`true`, `false`) |
 //! | `sqlite::memory:` | `sqlite` | the same but the last two |
-//! | `redb:app.redb` | `redb` | `cache_bytes` (a number), `quick_repair` (`at-sync`, `every-commit`), `must_exist`, `read_only` (`true`, `false`) |
+//! | `redb:app.redb` | `redb` | `cache_bytes` (a number), `quick_repair` (`at-sync`, `every-commit`), `must_exist`, `read_only`, `journal` (`true`, `false`) |
 //!
 //! A path is taken as it stands, relative to the working directory unless it begins with `/`; only `?` and `%` have to
 //! be written as `%3F` and `%25` in it, and any byte may be written as `%` and two hexadecimal digits. A URL that cannot
@@ -41,6 +42,8 @@ pub use storage_core::*;
 
 /// The engines that were compiled in, for those who open one by its typed options.
 pub mod engines {
+    #[cfg(feature = "fs")]
+    pub use storage_fs;
     #[cfg(feature = "mem")]
     pub use storage_mem;
     #[cfg(feature = "redb")]

@@ -1,7 +1,7 @@
 //! The options of a URL, and what they are to each engine.
 
 #![cfg_attr(
-    not(all(feature = "redb", feature = "sqlite")),
+    not(all(feature = "fs", feature = "redb", feature = "sqlite")),
     allow(dead_code, reason = "engines that have options need it")
 )]
 
@@ -72,8 +72,35 @@ impl<'a> Options<'a> {
         Err(invalid(message))
     }
 
+    #[cfg(feature = "fs")]
+    pub(crate) fn fs(
+        mut self,
+        root: std::path::PathBuf,
+    ) -> Result<storage_core::journal::Journal<storage_fs::FsEngine>> {
+        use storage_fs::{Form, FsOptions};
+        let mut options = FsOptions::at(root);
+        let forms = [("lines", Form::Lines), ("files", Form::Files)];
+        if let Some(form) = self.word("form", &forms)? {
+            options = options.default_form(form);
+        }
+        for (name, form) in forms {
+            for keyspace in self.take(name).iter().flat_map(|names| names.split(',')) {
+                storage_core::Keyspace::new(keyspace)?;
+                options = options.form(keyspace, form);
+            }
+        }
+        if let Some(bytes) = self.number("cache_bytes")? {
+            options = options.cache_bytes(bytes);
+        }
+        if self.is_set("must_exist")? {
+            options = options.must_exist();
+        }
+        self.finish("fs", &["form", "lines", "files", "cache_bytes", "must_exist"])?;
+        options.open()
+    }
+
     #[cfg(feature = "redb")]
-    pub(crate) fn redb(mut self, path: std::path::PathBuf) -> Result<storage_redb::RedbEngine> {
+    pub(crate) fn redb(mut self, path: std::path::PathBuf) -> Result<storage_core::AnyEngine> {
         use storage_redb::QuickRepair::{AtSync, EveryCommit};
         let mut options = storage_redb::RedbOptions::at(path);
         if let Some(bytes) = self.number("cache_bytes")? {
@@ -90,8 +117,12 @@ impl<'a> Options<'a> {
         if self.is_set("read_only")? {
             options = options.read_only();
         }
-        self.finish("redb", &["cache_bytes", "quick_repair", "must_exist", "read_only"])?;
-        options.open()
+        let is_journalled = self.is_set("journal")?;
+        self.finish("redb", &["cache_bytes", "quick_repair", "must_exist", "read_only", "journal"])?;
+        match is_journalled {
+            true => options.journalled().map(storage_core::AnyEngine::new),
+            false => options.open().map(storage_core::AnyEngine::new),
+        }
     }
 
     #[cfg(feature = "sqlite")]

@@ -9,7 +9,7 @@ use crate::options::Options;
 
 /// A URL in its parts. Nothing is opened yet.
 #[cfg_attr(
-    not(any(feature = "mem", feature = "redb", feature = "sqlite")),
+    not(any(feature = "fs", feature = "mem", feature = "redb", feature = "sqlite")),
     allow(dead_code, reason = "engines read it")
 )]
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Url<'a> {
 /// The engines that a URL can name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Scheme {
+    #[cfg(feature = "fs")]
+    Fs,
     #[cfg(feature = "mem")]
     Mem,
     #[cfg(feature = "redb")]
@@ -31,7 +33,14 @@ enum Scheme {
 }
 
 /// Every engine that the layer has, and the one that was compiled in.
-const SCHEMES: [(&str, Option<Scheme>); 3] = [
+const SCHEMES: [(&str, Option<Scheme>); 4] = [
+    (
+        "fs",
+        #[cfg(feature = "fs")]
+        Some(Scheme::Fs),
+        #[cfg(not(feature = "fs"))]
+        None,
+    ),
     (
         "mem",
         #[cfg(feature = "mem")]
@@ -82,13 +91,15 @@ impl<'a> Url<'a> {
     /// Opens the engine that it names.
     pub(crate) fn open(self) -> Result<AnyEngine> {
         match self.scheme {
+            #[cfg(feature = "fs")]
+            Scheme::Fs => self.options.fs(self.path).map(AnyEngine::new),
             #[cfg(feature = "mem")]
             Scheme::Mem => {
                 self.options.finish("mem", &[])?;
                 Ok(AnyEngine::new(storage_mem::MemEngine::new()))
             }
             #[cfg(feature = "redb")]
-            Scheme::Redb => self.options.redb(self.path).map(AnyEngine::new),
+            Scheme::Redb => self.options.redb(self.path),
             #[cfg(feature = "sqlite")]
             Scheme::Sqlite => self.options.sqlite(self.path).map(AnyEngine::new),
         }
@@ -100,6 +111,8 @@ impl<'a> Url<'a> {
             Scheme::Mem if !self.path.as_os_str().is_empty() => {
                 Err(invalid(format!("the memory engine has no path, and {} is one", self.path.display())))
             }
+            #[cfg(feature = "fs")]
+            Scheme::Fs if self.path.as_os_str().is_empty() => Err(no_file("fs")),
             #[cfg(feature = "redb")]
             Scheme::Redb if self.path.as_os_str().is_empty() => Err(no_file("redb")),
             #[cfg(feature = "sqlite")]
@@ -110,7 +123,7 @@ impl<'a> Url<'a> {
 }
 
 #[cfg_attr(
-    not(any(feature = "redb", feature = "sqlite")),
+    not(any(feature = "fs", feature = "redb", feature = "sqlite")),
     allow(dead_code, reason = "engines with files need it")
 )]
 fn no_file(engine: &str) -> Error {

@@ -1,7 +1,7 @@
 //! URLs: what they open, and what they are refused with.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
-#![cfg(all(feature = "mem", feature = "redb", feature = "sqlite"))]
+#![cfg(all(feature = "fs", feature = "mem", feature = "redb", feature = "sqlite"))]
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use storage::engines::storage_redb::{QuickRepair, RedbEngine};
 use storage::engines::storage_sqlite::{SqliteEngine, TempStore};
-use storage::{Access, Error, Keyspace, Kind};
+use storage::{Access, Error, KeyRange, Keyspace, Kind};
 
 fn notes() -> Keyspace {
     Keyspace::new("notes").unwrap()
@@ -94,6 +94,10 @@ fn what_cannot_be_understood_is_named() {
         ("redb:", "names no file"),
         ("redb:?read_only=true", "names no file"),
         ("sqlite:", "names no file"),
+        ("fs:", "names no file"),
+        ("fs:a?form=xml", "lines, files"),
+        ("fs:a?files=Notes", "Notes"),
+        ("fs:a?read_only=true", "no option \"read_only\""),
         ("sqlite::memory:?read_only=true", "no option \"read_only\""),
         ("sqlite::memory:?temp_store=disk", "memory, file"),
         ("redb://host/a.redb", "names a server"),
@@ -106,6 +110,7 @@ fn what_cannot_be_understood_is_named() {
         (&redb(&path, "?must_exist=true&must_exist=true"), "twice"),
         (&redb(&path, "?quick_repair=never"), "at-sync, every-commit"),
         (&redb(&path, "?read_only=1"), "true, false"),
+        (&redb(&path, "?journal=yes"), "true, false"),
         (&redb(&path, "?read_only=%ff"), "UTF-8"),
     ];
     for (url, part) in cases {
@@ -113,6 +118,78 @@ fn what_cannot_be_understood_is_named() {
         assert!(error.contains(part), "{url}: {error}");
     }
     assert!(!path.exists(), "nothing is created for a URL that is refused");
+}
+
+#[test]
+fn plain_files_are_opened_in_the_forms_that_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("store");
+    let db = storage::open(&format!("fs:{}?files=notes,drafts&cache_bytes=1000", root.display())).unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    db.put(Keyspace::new("events").unwrap(), "a", "1").unwrap();
+    db.close().unwrap();
+    assert_eq!(std::fs::read(root.join("notes/=a.json")).unwrap(), b"1");
+    assert!(root.join("events/000001.jsonl").exists());
+}
+
+#[test]
+fn redb_is_opened_with_a_journal_where_it_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.redb");
+    let db = storage::open(&redb(&path, "?journal=true")).unwrap();
+    db.put(notes(), "a", "1").unwrap();
+    assert!(directory.path().join("a.redb.journal-0").exists());
+    db.close().unwrap();
+    drop(db);
+    let db = storage::open(&redb(&path, "")).unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+    assert!(!directory.path().join("a.redb.journal-0").exists());
+}
+
+#[test]
+fn copy_goes_between_any_two_engines() {
+    let directory = tempfile::tempdir().unwrap();
+    let by_len = storage::Index::on("by_len", |_: &String, text: &String| text.len() as u64);
+    let open = |url: &str| {
+        let db = storage::open(url).unwrap();
+        let table = storage::Table::<String, String>::define("texts").index(&by_len).open(&db).unwrap();
+        (db, table)
+    };
+    let url = |engine: usize, name: &str| {
+        let path = directory.path().join(name).display().to_string();
+        [
+            format!("fs:{path}"),
+            format!("fs:{path}?form=files"),
+            format!("redb:{path}"),
+            format!("redb:{path}?journal=true"),
+            format!("sqlite:{path}"),
+        ][engine]
+            .clone()
+    };
+    for from in 0..5 {
+        let source = url(from, &format!("from-{from}"));
+        let (db, texts) = open(&source);
+        db.transact(|txn| {
+            texts.put(txn, &"a".to_owned(), &"one".to_owned())?;
+            texts.put(txn, &"B".to_owned(), &"more\nlines".to_owned())?;
+            txn.add(notes(), "count", 7)
+        })
+        .unwrap();
+        db.close().unwrap();
+        drop(db);
+        for to in 0..5 {
+            let target = url(to, &format!("to-{from}-{to}"));
+            let copied = storage::copy(&source, &target, |_| ()).unwrap();
+            assert_eq!(copied.records, copied.verified, "{source} to {target}");
+            let (db, texts) = open(&target);
+            let snapshot = db.snapshot().unwrap();
+            let mut range =
+                texts.range_by(&by_len, &snapshot, KeyRange::all(), storage::Direction::Reverse).unwrap();
+            let keys: Vec<_> = range.to_vec().unwrap().into_iter().map(|(key, _)| key).collect();
+            assert_eq!(keys, ["B", "a"], "{source} to {target}");
+            assert_eq!(snapshot.counter(notes(), "count").unwrap(), 7);
+        }
+    }
 }
 
 #[test]
@@ -141,7 +218,7 @@ fn copy_creates_nothing_for_a_url_that_is_refused() {
 
 proptest! {
     #[test]
-    fn any_text_is_refused_in_words(text in "(mem|redb|sqlite|x)?:?[ -~é%?&=]{0,30}") {
+    fn any_text_is_refused_in_words(text in "(fs|mem|redb|sqlite|x)?:?[ -~é%?&=]{0,30}") {
         // A path that could be created is looked for only.
         let url = match text.split_once('?') {
             Some((path, _)) => format!("{path}?must_exist=true"),
