@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use storage_core::engine::Compacted;
-use storage_core::journal::{DiskFile, Epochs};
+use storage_core::journal::Epochs;
 use storage_core::{Key, Keyspace, KeyspaceKind, Kind, Result};
 
 use crate::disk::{FileKind, Identity, OWN};
@@ -79,7 +79,8 @@ struct Work<'a> {
     emptied: Vec<Arc<Segment>>,
     /// Segments that have to be synced.
     written: Vec<Arc<Segment>>,
-    files: Vec<Box<dyn DiskFile>>,
+    /// Files of records that have to be synced.
+    files: Vec<String>,
     directories: BTreeSet<String>,
 }
 
@@ -249,8 +250,8 @@ impl<'a> Work<'a> {
             let identity = tree.identity(&path).on(DOING, &path)?;
             let identity =
                 identity.ok_or_else(|| crate::error::corrupt(DOING, format!("{path} is gone already")))?;
-            self.writer.replaced.insert(path, identity);
-            self.files.push(file);
+            self.writer.replaced.insert(path.clone(), identity);
+            self.files.push(path);
             written.insert((*name, key.clone()), (extension, identity));
         }
         Ok(written)

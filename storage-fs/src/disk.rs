@@ -48,8 +48,8 @@ pub(crate) trait Tree: fmt::Debug + Send + Sync {
     /// Makes what was created, renamed and removed in a directory survive power loss.
     fn sync_directory(&self, directory: &str) -> io::Result<()>;
 
-    /// Makes these files survive power loss, which were written and not changed since.
-    fn sync_files(&self, files: &[Box<dyn DiskFile>]) -> io::Result<()>;
+    /// Makes the bytes and the lengths of these files survive power loss.
+    fn sync_files(&self, paths: &[String]) -> io::Result<()>;
 }
 
 /// What tells a file that nobody touched from one that somebody did.
@@ -105,6 +105,7 @@ impl Disk for JournalDisk {
 }
 
 /// So many files are worth a sync of the whole file system rather than one of each.
+#[cfg(target_os = "linux")]
 const SYNC_ALL_FROM: usize = 12;
 
 /// A directory of the operating system.
@@ -231,12 +232,12 @@ impl Tree for OsTree {
         Ok(())
     }
 
-    fn sync_files(&self, files: &[Box<dyn DiskFile>]) -> io::Result<()> {
+    fn sync_files(&self, paths: &[String]) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        if files.len() >= SYNC_ALL_FROM {
+        if paths.len() >= SYNC_ALL_FROM {
             return Ok(rustix::fs::syncfs(File::open(&self.root)?)?);
         }
-        files.iter().try_for_each(|file| file.sync_data())
+        paths.iter().try_for_each(|path| File::open(self.path(path))?.sync_data())
     }
 }
 
