@@ -27,6 +27,8 @@ pub mod history;
 pub mod kills;
 pub mod liars;
 pub mod list_append;
+mod message_case;
+pub mod message_suite;
 pub mod model;
 pub mod plain;
 pub mod scripted;

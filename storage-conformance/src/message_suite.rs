@@ -1,0 +1,284 @@
+//! The one list of cases of the message store, run on every engine as the cases of the engines are.
+//!
+//! Those with a number are the requirements of that number; a number is missing where the requirement went.
+
+use storage_core::{Engine, Error, Kind, Result, Survives};
+use storage_stores::messages::MessageError;
+
+use crate::message_case;
+use crate::subject::{Power, Subject};
+use crate::suite::{Case, cover_all, run_one_of};
+
+/// Hands the list of all cases to a macro, as `for_each_case` does.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_message_case {
+    ([$($callback:tt)*] $($arguments:tt)*) => {
+        $($callback)*! { $($arguments)*
+            names {
+                case_01_category_of_a_name
+                case_02_category_keeps_its_types
+                case_03_id_of_a_name
+                case_04_cardinal_id_of_a_name
+                case_05_what_is_a_category
+                case_06_entity_and_types
+                case_07_names_of_any_script
+            }
+            writing {
+                case_08_positions_and_global_positions
+                case_09_positions_count_up
+                case_10_no_stream_is_expected_once
+                case_11_version_of_an_absent_stream_is_no_version
+                case_12_expected_version_is_the_last_position
+                case_13_expected_version_of_a_longer_stream
+                case_14_other_expected_versions_are_conflicts
+                case_15_conflicts_burn_no_global_position
+                case_16_ids_in_any_spelling
+                case_17_made_ids_are_unique
+                made_ids_come_from_where_the_store_is_told
+                case_18_malformed_ids_are_refused
+                case_19_repeated_write_is_the_same_message
+                case_19_strict_mode_refuses_a_repeated_id
+                case_20_id_of_another_stream_is_taken
+                case_20_id_with_other_content_is_taken
+                case_20_ids_of_namespaces_are_their_own
+                case_23_bare_name_is_a_stream
+            }
+            content {
+                case_24_metadata_comes_back
+                case_25_empty_and_absent_are_two_things
+                case_26_data_comes_back_whole
+                case_27_numbers_and_keys_come_back_as_text
+                case_28_nul_in_a_string_is_kept
+                case_29_large_messages_up_to_the_limit
+                largest_message_is_kept
+                case_30_times_are_fine_and_never_decrease
+                case_30_time_is_the_clocks
+                case_31_names_that_streams_can_have
+                case_32_types_that_messages_can_have
+                case_33_unknown_namespaces_are_not_found
+            }
+            batches {
+                case_34_batch_stands_in_its_order
+                case_35_batch_expects_a_version
+                case_36_batch_is_all_or_nothing
+                case_37_empty_batch_only_looks
+                write_to_several_streams_keeps_the_order_given
+                check_alone_refuses_the_whole_write
+                repeated_batch_is_the_same_batch
+            }
+            streams {
+                case_38_absent_stream_is_empty
+                case_39_every_field_comes_back
+                case_40_position_and_batch
+                case_41_negative_position_is_the_beginning
+                case_42_batches_of_any_size
+                case_43_default_batch_is_a_thousand
+                case_44_batches_of_no_size_are_invalid
+                case_45_stream_from_a_global_position
+                case_46_bare_name_is_read_as_a_stream
+                case_48_readers_see_a_gapless_beginning
+                stream_is_read_backwards
+                next_position_is_where_a_reader_goes_on
+                stream_has_no_members_and_no_correlation
+            }
+            categories {
+                case_49_category_is_read_in_global_order
+                case_50_categories_are_apart
+                case_51_batches_of_a_category
+                case_52_category_from_a_position
+                case_53_absent_category_is_empty
+                case_54_category_is_the_whole_word
+                case_55_bare_stream_is_in_its_category
+                case_56_stream_name_is_no_category
+                case_57_all_reads_everything
+                case_58_pages_cover_a_category_once
+                case_59_messages_name_their_streams
+                category_and_everything_are_read_backwards
+                names_that_begin_alike_are_apart
+            }
+            groups {
+                case_61_correlation_is_a_category
+                case_62_correlation_with_a_dash_is_refused
+                case_64_batch_is_filled_behind_the_filter
+                sparse_matches_fill_a_page
+                case_66_vectors_of_message_db
+                case_66_members_of_a_group_of_four
+                case_67_batch_of_a_member_fills_up
+                case_68_members_divide_a_category
+                case_69_cardinal_id_decides
+                case_71_groups_that_are_none
+                case_72_large_groups
+                case_73_conditions_hold_together
+            }
+            last {
+                case_76_last_of_a_stream
+                case_77_last_of_a_type
+                case_78_last_and_last_of_a_type_differ
+                case_79_version_is_the_last_position
+                streams_of_many_types
+            }
+            times {
+                since_is_inclusive_and_until_exclusive
+                times_and_positions_hold_together
+                many_messages_are_read_by_time
+            }
+            namespaces {
+                case_81_namespaces_are_apart
+                case_82_namespaces_come_and_go
+                namespaces_of_any_name
+                case_84_counts_of_a_namespace
+                case_101_cleared_namespace_begins_anew
+            }
+            listing {
+                case_85_streams_by_name
+                case_86_streams_of_a_prefix_page_by_page
+                case_88_limits_of_a_listing
+                case_89_categories_with_their_counts
+            }
+            races {
+                case_102_writers_of_a_hundred_streams
+                case_103_one_of_ten_gets_the_expected_version
+                case_104_ten_writers_of_one_stream
+                case_105_fifty_writers_of_ten_streams
+                case_106_readers_of_versions_then_write
+                case_107_writers_of_two_namespaces
+                case_108_reader_with_a_checkpoint_misses_nothing
+                one_of_many_repeats_writes
+            }
+            costs {
+                case_60_sparse_category_costs_what_it_returns
+                case_80_last_of_a_rare_type_in_a_long_stream
+                append_writes_few_small_records
+                stream_page_is_one_range
+                filters_read_no_messages_that_they_drop
+            }
+            reopening needs Reopen {
+                case_109_what_was_acknowledged_is_there
+                case_110_counters_versions_and_ids_go_on
+                case_30_times_never_decrease_though_a_clock_was_set_back
+            }
+            damage needs Damage {
+                unreadable_message_is_reported_and_others_are_read
+                unreadable_last_message_and_head_are_errors
+                unreadable_entries_are_reported
+            }
+        }
+    };
+}
+
+/// Makes one `#[test]` of every case of the message store for an engine, on its own type and on `AnyEngine`.
+///
+/// It takes what [`suite!`](crate::suite!) takes.
+///
+/// ```text
+/// storage_conformance::message_suite!(|| Ok(MyEngine::new()), lacks: [Reopen, Damage, Checksums]);
+/// ```
+#[macro_export]
+macro_rules! message_suite {
+    ($open:expr $(, lacks: [$($power:ident),* $(,)?])? $(,)?) => {
+        fn subject() -> impl $crate::Subject {
+            $open
+        }
+
+        const LACKS: &[$crate::Power] = &[$($($crate::Power::$power),*)?];
+
+        mod typed {
+            use super::{LACKS, subject};
+            $crate::for_each_message_case! { [$crate::message_suite_tests] }
+        }
+
+        mod erased {
+            use super::LACKS;
+
+            fn subject() -> impl $crate::Subject {
+                $crate::Erased(super::subject())
+            }
+            $crate::for_each_message_case! { [$crate::message_suite_tests] }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! message_suite_tests {
+    ($($theme:ident $(needs $power:ident)? { $($case:ident)* })*) => {
+        $(mod $theme {
+            $(#[test]
+            fn $case() {
+                $crate::message_suite::run(&super::subject(), stringify!($case), super::LACKS);
+            })*
+        })*
+
+        #[test]
+        fn coverage() {
+            $crate::message_suite::cover(&subject(), LACKS);
+        }
+    };
+}
+
+/// Every case, in the order of the list.
+pub fn cases<S: Subject>() -> Vec<Case<S>> {
+    let mut cases = Vec::new();
+    crate::for_each_message_case! { [add_cases] cases S }
+    cases
+}
+
+macro_rules! add_cases {
+    ($cases:ident $subject:ident $($theme:ident $(needs $power:ident)? { $($case:ident)* })*) => {
+        $(
+            let needs: &[Power] = &[$(Power::$power)?];
+            let theme: &[(&'static str, fn(&$subject) -> Result<()>)] = &[$((stringify!($case), |subject| {
+                message_case::$theme::$case(subject).map_err(unexpected)
+            })),*];
+            $cases.extend(theme.iter().map(|(name, body)| Case {
+                theme: stringify!($theme),
+                name,
+                needs: needs.first().copied(),
+                body: *body,
+            }));
+        )*
+    };
+}
+use add_cases;
+
+/// An error that a case did not ask for.
+fn unexpected(error: MessageError) -> Error {
+    match error {
+        MessageError::Storage(error) => error,
+        error => Error::new(Kind::Internal, "the message store failed").caused_by(error),
+    }
+}
+
+/// Runs the case of a name, or says which power it would need that the engine is stated to lack.
+///
+/// # Panics
+///
+/// Where the claim does not hold, and where the power is missing without being stated.
+pub fn run<S: Subject>(subject: &S, name: &str, lacks: &[Power]) {
+    run_one_of(&cases(), subject, name, lacks);
+}
+
+/// Shows that an engine lacks exactly what it is stated to lack, and lists the cases that this leaves out.
+///
+/// # Panics
+///
+/// Where the statement is wrong.
+pub fn cover<S: Subject>(subject: &S, lacks: &[Power]) {
+    cover_all(&cases(), subject, lacks);
+    let capabilities = subject.open().expect("a fresh subject opens").capabilities();
+    let crashes = [
+        (
+            "case_109 after a crash of the process, at Deferred",
+            capabilities.deferred_survives,
+            Survives::ProcessCrash,
+        ),
+        ("case_109 after a power cut, at Sync", capabilities.sync_survives, Survives::PowerLoss),
+    ];
+    for (claim, survives, needed) in crashes {
+        match survives >= needed {
+            true => println!("not in one process: 1 case: {claim}"),
+            false => println!("not applicable: survives no more than {survives:?}: 1 case: {claim}"),
+        }
+    }
+}

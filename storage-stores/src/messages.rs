@@ -1,0 +1,50 @@
+//! An event store: streams of messages, in categories, in the order of their commits, as Message DB keeps them.
+//!
+//! A [`MessageStore`] has namespaces; [`Messages`] is one of them in hand. A message is written at the end of a stream,
+//! if the stream is at the version that the writer expects, and gets the next global position of its namespace. Global
+//! positions are drawn by the commit: they follow its order without a gap, no reader sees one before a smaller one, and
+//! writers of different streams do not conflict.
+//!
+//! # What is stored
+//! | keyspace | key | value |
+//! |---|---|---|
+//! | `message_namespaces` | name | number, times, description |
+//! | `messages` | number, stream, position | the message |
+//! | `message_log` | number, global position | key of the message, hash of the cardinal id, correlation |
+//! | `message_categories` | number, category, global position | the same |
+//! | `message_ids` | number, id | key of the message |
+//! | `message_heads` | number, stream | version, count, time, the last position of sixteen types |
+//! | `message_types` | number, stream, type | the last position of a type that the head has no place for |
+//! | `message_counters` | number, which, category | counters: the last global position, those at which nothing stands, streams and messages of a category |
+//! | `message_positions` | number, consumer | the position that it has stored |
+//! | `message_members` | number, group, member | its lease and its position |
+//!
+//! So an append writes the message once, three small entries, the head, and two counters; the first of a stream a third
+//! one. Keys are tuples, so no name can be taken for the beginning of another.
+
+mod error;
+mod json;
+mod layout;
+mod listing;
+mod message;
+pub mod names;
+mod namespace;
+mod query;
+mod reading;
+mod store;
+mod timing;
+mod writing;
+
+pub use uuid::Uuid;
+
+pub use error::{MessageError, Result};
+pub use json::Json;
+pub use listing::{CategoryInfo, StreamInfo, StreamListing, Streams};
+pub use message::{
+    MESSAGE_LEN_MAX, MESSAGE_TYPE_LEN_MAX, Message, NewMessage, STREAM_NAME_LEN_MAX, parse_id,
+};
+pub use namespace::Messages;
+pub use query::{BATCH_DEFAULT, Query};
+pub use reading::Page;
+pub use store::{MessageStore, Mode, NamespaceInfo, NewNamespace};
+pub use writing::{Appended, ExpectedVersion, StreamWrite, Written};

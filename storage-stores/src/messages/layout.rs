@@ -1,0 +1,366 @@
+//! What is stored, under which keys, and how: the one place that fixes what is on disk.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use storage_core::key::{Decoder, FromTuple, Template};
+use storage_core::{
+    Codec, CommitTime, Error, Key, KeyRange, Keyspace, Kind, Number, Result, Sequence, Timestamp,
+};
+use uuid::Uuid;
+
+use super::json::Json;
+use super::message::Message;
+use super::names;
+
+/// The keyspaces of the store, and the keys in them. Each key begins with the number of its namespace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    /// (namespace, stream, position) to the message itself.
+    pub(super) messages: Keyspace,
+    /// (namespace, global position) to where the message stands.
+    pub(super) log: Keyspace,
+    /// (namespace, category, global position) to the same.
+    pub(super) categories: Keyspace,
+    /// (namespace, id) to the key of the message.
+    pub(super) ids: Keyspace,
+    /// (namespace, stream) to its head.
+    pub(super) heads: Keyspace,
+    /// (namespace, stream, type) to the position of the last message of a type that the head has no place for.
+    pub(super) types: Keyspace,
+    /// The counters.
+    pub(super) counters: Keyspace,
+    /// (namespace, name) to the position that a consumer has stored.
+    pub(super) positions: Keyspace,
+    /// (namespace, group, member) to the place of a member.
+    pub(super) members: Keyspace,
+}
+
+/// Counters of a namespace are (namespace, which), of a category (namespace, which, category).
+const LAST: u8 = 0;
+const MISSING: u8 = 1;
+const CATEGORY_STREAMS: u8 = 2;
+const CATEGORY_MESSAGES: u8 = 3;
+
+impl Layout {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Layout {
+            messages: Keyspace::new("messages")?,
+            log: Keyspace::new("message_log")?,
+            categories: Keyspace::new("message_categories")?,
+            ids: Keyspace::new("message_ids")?,
+            heads: Keyspace::new("message_heads")?,
+            types: Keyspace::new("message_types")?,
+            counters: Keyspace::new("message_counters")?,
+            positions: Keyspace::new("message_positions")?,
+            members: Keyspace::new("message_members")?,
+        })
+    }
+
+    /// Those whose keys begin with the number of a namespace: all.
+    pub(super) fn all(&self) -> [Keyspace; 9] {
+        let Layout { messages, log, categories, ids, heads, types, counters, positions, members } = *self;
+        [messages, log, categories, ids, heads, types, counters, positions, members]
+    }
+
+    /// The sequence of the global positions of a namespace. It holds the last one drawn.
+    pub(super) fn global_positions(&self, namespace: u64) -> Result<Sequence> {
+        Ok(Sequence::new(self.counters, &last_key(namespace)?)?.starting_at(1))
+    }
+}
+
+/// The counter of the last global position.
+pub(super) fn last_key(namespace: u64) -> Result<Key> {
+    Key::of(&(namespace, LAST))
+}
+
+/// The counter of the global positions up to the last at which no message stands.
+pub(super) fn missing_key(namespace: u64) -> Result<Key> {
+    Key::of(&(namespace, MISSING))
+}
+
+/// The counter of the streams of a category.
+pub(super) fn category_streams_key(namespace: u64, category: &str) -> Result<Key> {
+    Key::of(&(namespace, CATEGORY_STREAMS, category))
+}
+
+/// The counter of the messages of a category.
+pub(super) fn category_messages_key(namespace: u64, category: &str) -> Result<Key> {
+    Key::of(&(namespace, CATEGORY_MESSAGES, category))
+}
+
+/// The counters of the streams of all categories.
+pub(super) fn category_streams(namespace: u64) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, CATEGORY_STREAMS))
+}
+
+/// The category of such a counter.
+pub(super) fn category_of_counter(key: &Key) -> Result<String> {
+    key.unpack::<(u64, u8, String)>().map(|(_, _, category)| category)
+}
+
+pub(super) fn message_key(namespace: u64, stream: &str, position: u64) -> Result<Key> {
+    Key::of(&(namespace, stream, position))
+}
+
+pub(super) fn log_key(namespace: u64, global_position: Number) -> Template<Key> {
+    Template::of(&(namespace, global_position))
+}
+
+pub(super) fn category_key(namespace: u64, category: &str, global_position: Number) -> Template<Key> {
+    Template::of(&(namespace, category, global_position))
+}
+
+pub(super) fn id_key(namespace: u64, id: Uuid) -> Result<Key> {
+    Key::of(&(namespace, id))
+}
+
+pub(super) fn head_key(namespace: u64, stream: &str) -> Result<Key> {
+    Key::of(&(namespace, stream))
+}
+
+pub(super) fn type_key(namespace: u64, stream: &str, message_type: &str) -> Result<Key> {
+    Key::of(&(namespace, stream, message_type))
+}
+
+/// The number at the end of a key, behind a prefix of so many bytes.
+pub(super) fn number_behind(key: &[u8], prefix_len: usize) -> Result<u64> {
+    let mut decoder = Decoder::new(key.get(prefix_len..).unwrap_or_default());
+    let number = decoder.take_u64()?;
+    decoder.finish()?;
+    Ok(number)
+}
+
+/// The stream and the position in the key of a message.
+pub(super) fn stream_and_position(key: &[u8]) -> Result<(Cow<'_, str>, u64)> {
+    let mut decoder = Decoder::new(key);
+    decoder.take_u64()?;
+    let stream = decoder.take_str()?;
+    let position = decoder.take_u64()?;
+    decoder.finish()?;
+    Ok((stream, position))
+}
+
+/// The value of a message: everything but what its key says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StoredMessage<'a> {
+    pub(super) global_position: Number,
+    pub(super) time: CommitTime,
+    pub(super) id: u128,
+    pub(super) message_type: Cow<'a, str>,
+    pub(super) data: Option<Cow<'a, str>>,
+    pub(super) metadata: Option<Cow<'a, str>>,
+}
+
+impl StoredMessage<'_> {
+    pub(super) fn template(&self) -> Result<Template<Vec<u8>>> {
+        Codec::Bincode.encode_template(self)
+    }
+}
+
+/// JSON as it stands in the value of a message.
+pub(super) fn text(json: Option<&Json>) -> Option<Cow<'_, str>> {
+    json.map(|json| Cow::Borrowed(json.as_str()))
+}
+
+/// The message whose record has this value.
+pub(super) fn message(stream: &str, position: u64, value: &[u8]) -> Result<Message> {
+    let stored: StoredMessage<'static> = Codec::Bincode.decode(value)?;
+    let (Number::Known(global_position), CommitTime::Known(time)) = (stored.global_position, stored.time) else {
+        return Err(Error::new(Kind::Corrupt, "a stored message waits for its commit"));
+    };
+    let json = |text: Option<Cow<'_, str>>| text.map(|text| Json::stored(text.into_owned()));
+    let id = Uuid::from_u128(stored.id);
+    Ok(Message::recorded(id, stream, stored.message_type, position, global_position, time)
+        .with_data(json(stored.data))
+        .with_metadata(json(stored.metadata)))
+}
+
+/// How many types the head of a stream has a place for.
+const HEAD_TYPES_MAX: usize = 16;
+
+/// What is known of a stream, in one record that each append replaces.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// The position of its last message, deleted ones included.
+    pub(super) position: u64,
+    /// How many messages it has.
+    pub(super) messages: u64,
+    /// When its last message was written.
+    pub(super) time: CommitTime,
+    /// The positions of the last messages of the types seen last.
+    pub(super) types: Vec<(String, u64)>,
+}
+
+impl Head {
+    /// That of a stream which begins with a message of a type.
+    pub(super) fn first(position: u64, time: CommitTime, message_type: &str) -> Self {
+        Head { position, messages: 1, time, types: vec![(message_type.to_owned(), position)] }
+    }
+
+    /// Adds a message behind the others. Returns the type that has no place any more, and where it was last.
+    pub(super) fn push(&mut self, position: u64, time: CommitTime, message_type: &str) -> Option<(String, u64)> {
+        self.position = position;
+        self.time = time;
+        self.messages += 1;
+        self.note_type(position, message_type)
+    }
+
+    /// Adds a message, behind the others or among them. Returns what [`push`](Self::push) does.
+    pub(super) fn insert(&mut self, position: u64, time: CommitTime, message_type: &str) -> Option<(String, u64)> {
+        if position > self.position {
+            return self.push(position, time, message_type);
+        }
+        self.messages += 1;
+        self.note_type(position, message_type)
+    }
+
+    fn note_type(&mut self, position: u64, message_type: &str) -> Option<(String, u64)> {
+        if let Some((_, last)) = self.types.iter_mut().find(|(name, _)| name == message_type) {
+            *last = position.max(*last);
+            return None;
+        }
+        self.types.push((message_type.to_owned(), position));
+        if self.types.len() <= HEAD_TYPES_MAX {
+            return None;
+        }
+        let oldest = (0..self.types.len()).min_by_key(|at| self.types[*at].1)?;
+        Some(self.types.swap_remove(oldest))
+    }
+
+    pub(super) fn last_of_type(&self, message_type: &str) -> Option<u64> {
+        self.types.iter().find(|(name, _)| name == message_type).map(|(_, position)| *position)
+    }
+
+    pub(super) fn template(&self) -> Result<Template<Vec<u8>>> {
+        Codec::Bincode.encode_template(self)
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Result<Self> {
+        Codec::Bincode.decode(value)
+    }
+
+    /// When its last message was written; a stored head always knows.
+    pub(super) fn last_activity(&self) -> Timestamp {
+        self.time.known().unwrap_or_default()
+    }
+}
+
+/// What the log and the categories hold of a message: where it stands, and by what it is filtered.
+///
+/// One byte of flags; the hash of the cardinal id, eight bytes, where there is one; the length of the correlation in
+/// two bytes, and the correlation, where there is one; the key of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed<'a> {
+    pub(super) cardinal_hash: Option<u64>,
+    /// The category of the stream with which the message is correlated.
+    pub(super) correlation: Option<&'a str>,
+    pub(super) key: &'a [u8],
+}
+
+const HAS_HASH: u8 = 1;
+const HAS_CORRELATION: u8 = 2;
+
+impl<'a> Placed<'a> {
+    /// Cuts a correlation that is longer than the name of any stream: no read asks for it.
+    pub(super) fn new(stream: &str, correlation_stream: Option<&'a str>, key: &'a [u8]) -> Self {
+        let correlation = correlation_stream.map(names::category);
+        let correlation = correlation.filter(|category| category.len() <= usize::from(u16::MAX));
+        Placed { cardinal_hash: names::cardinal_hash(stream), correlation, key }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let correlation = self.correlation.map(|correlation| (correlation.len() as u16, correlation));
+        let mut bytes = Vec::with_capacity(11 + self.correlation.map_or(0, str::len) + self.key.len());
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        bytes.push(flag(self.cardinal_hash.is_some(), HAS_HASH) | flag(correlation.is_some(), HAS_CORRELATION));
+        bytes.extend(self.cardinal_hash.into_iter().flat_map(u64::to_le_bytes));
+        if let Some((len, text)) = correlation {
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        bytes.extend_from_slice(self.key);
+        bytes
+    }
+
+    /// `Corrupt` for bytes that are none.
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self> {
+        let decoded = || {
+            let (flags, mut rest) = bytes.split_first()?;
+            let (mut cardinal_hash, mut correlation) = (None, None);
+            if flags & HAS_HASH != 0 {
+                let (hash, more) = rest.split_first_chunk::<8>()?;
+                (cardinal_hash, rest) = (Some(u64::from_le_bytes(*hash)), more);
+            }
+            if flags & HAS_CORRELATION != 0 {
+                let (len, more) = rest.split_first_chunk::<2>()?;
+                let (text, more) = more.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+                (correlation, rest) = (Some(std::str::from_utf8(text).ok()?), more);
+            }
+            (flags & !(HAS_HASH | HAS_CORRELATION) == 0 && !rest.is_empty())
+                .then_some(Placed { cardinal_hash, correlation, key: rest })
+        };
+        decoded().ok_or_else(|| Error::new(Kind::Corrupt, "an entry of a log names no message"))
+    }
+}
+
+/// A number as the value of a record of its own.
+pub(super) fn number_value(number: u64) -> [u8; 8] {
+    number.to_le_bytes()
+}
+
+/// `Corrupt` for bytes that are no number.
+pub(super) fn number_of(value: &[u8]) -> Result<u64> {
+    let bytes = value.try_into().map_err(|_| Error::new(Kind::Corrupt, "a number is not eight bytes"))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// The names that begin with `prefix`, as the last element of keys that begin with `namespace`.
+pub(super) fn names_from(namespace: u64, prefix: &str) -> Result<KeyRange> {
+    let whole = Key::of(&(namespace, prefix))?;
+    // A NUL ends a string: without it, longer ones follow.
+    Ok(KeyRange::prefix(&whole[..whole.len() - 1]))
+}
+
+/// The name at the end of such a key.
+pub(super) fn name_in(key: &[u8]) -> Result<String> {
+    let mut decoder = Decoder::new(key);
+    decoder.take_u64()?;
+    String::unpack(&mut decoder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_back_and_nothing_cut_does() {
+        let key = message_key(1, "account-1", 7).unwrap();
+        for stream in ["account-1", "account"] {
+            for correlation in [None, Some("wf"), Some("")] {
+                let placed = Placed::new(stream, correlation, &key);
+                let bytes = placed.encode();
+                assert_eq!(Placed::decode(&bytes).unwrap(), placed);
+                let start = bytes.len() - key.len();
+                for len in 0..=start {
+                    assert_eq!(Placed::decode(&bytes[..len]).unwrap_err().kind(), Kind::Corrupt);
+                }
+            }
+        }
+        assert_eq!(stream_and_position(&key).unwrap(), (Cow::Borrowed("account-1"), 7));
+    }
+
+    #[test]
+    fn a_head_keeps_the_types_seen_last() {
+        let time = CommitTime::Known(Timestamp::from_nanos(1));
+        let mut head = Head::first(0, time, "t0");
+        for position in 1..HEAD_TYPES_MAX as u64 {
+            assert_eq!(head.push(position, time, &format!("t{position}")), None);
+        }
+        assert_eq!(head.push(16, time, "t0"), None);
+        assert_eq!(head.push(17, time, "new"), Some(("t1".to_owned(), 1)));
+        assert_eq!((head.last_of_type("t0"), head.last_of_type("t1")), (Some(16), None));
+        assert_eq!(head.insert(3, time, "t0"), None);
+        assert_eq!((head.position, head.messages, head.last_of_type("t0")), (17, 19, Some(16)));
+    }
+}
