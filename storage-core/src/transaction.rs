@@ -346,7 +346,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
 
     /// Forgets an earlier put of the same key that waits for the commit: the later write replaces it.
     fn forget_awaiting(&mut self, keyspace: Keyspace, key: &[u8]) {
-        if !self.awaiting.is_empty() {
+        if matches!(self.overlay.seen(keyspace, key), Seen::Pending(Pending::Awaits)) {
             self.awaiting.retain(|other| {
                 other.keyspace != keyspace || !other.key.is_complete() || other.key.bytes() != key
             });
