@@ -2,9 +2,11 @@
 
 pub(crate) mod batches;
 pub(crate) mod categories;
+pub(crate) mod consumers;
 pub(crate) mod content;
 pub(crate) mod costs;
 pub(crate) mod damage;
+pub(crate) mod deletion;
 pub(crate) mod groups;
 pub(crate) mod last;
 pub(crate) mod listing;
@@ -12,8 +14,11 @@ pub(crate) mod names;
 pub(crate) mod namespaces;
 pub(crate) mod races;
 pub(crate) mod reopening;
+pub(crate) mod retention;
 pub(crate) mod streams;
+pub(crate) mod subscriptions;
 pub(crate) mod times;
+pub(crate) mod transfer;
 pub(crate) mod writing;
 
 use storage_core::{Database, Engine, ManualClock};
@@ -149,7 +154,11 @@ pub(crate) fn pages(batch: i64, read: impl Fn(&Query) -> Result<Page>) -> Result
         if page.is_end {
             return Ok(found);
         }
-        assert_eq!(page.messages.len(), usize::try_from(batch).expect("a batch has a limit"), "pages fill up");
+        assert_eq!(
+            page.messages.len(),
+            usize::try_from(batch).expect("a batch has a limit"),
+            "pages fill up"
+        );
         query = query.from(at(page.next.expect("forward there is always a next position")));
     }
 }
@@ -165,7 +174,8 @@ pub(crate) fn assert_agree<E: Engine>(messages: &Messages<E>) -> Result<()> {
     for info in messages.streams(&storage_stores::messages::StreamListing::new().limit(1000))?.streams {
         let stream = messages.stream(&info.name, &Query::new().batch(-1))?.messages;
         assert_eq!(stream.len() as u64, info.messages, "{}", info.name);
-        let expected: Vec<_> = all.messages.iter().filter(|found| found.stream == info.name).cloned().collect();
+        let expected: Vec<_> =
+            all.messages.iter().filter(|found| found.stream == info.name).cloned().collect();
         let mut sorted = expected.clone();
         sorted.sort_by_key(|message| message.position);
         assert_eq!(stream, sorted, "{}", info.name);
@@ -182,7 +192,8 @@ pub(crate) fn assert_agree<E: Engine>(messages: &Messages<E>) -> Result<()> {
     let mut of_categories = 0;
     for info in messages.categories()? {
         let page = messages.category(&info.name, &Query::new().batch(-1))?;
-        let own = |message: &&Message| storage_stores::messages::names::category(&message.stream) == info.name;
+        let own =
+            |message: &&Message| storage_stores::messages::names::category(&message.stream) == info.name;
         assert_eq!(page.messages, all.messages.iter().filter(own).cloned().collect::<Vec<_>>());
         assert_eq!(page.messages.len() as u64, info.messages, "{}", info.name);
         of_categories += info.messages;

@@ -136,6 +136,47 @@ macro_rules! for_each_message_case {
                 case_88_limits_of_a_listing
                 case_89_categories_with_their_counts
             }
+            deletion {
+                deleted_stream_is_found_nowhere
+                last_stream_of_a_category_takes_it_along
+                truncated_stream_keeps_its_version
+                types_of_deleted_messages_are_forgotten
+                deleting_and_writing_at_once_agree
+            }
+            retention {
+                newest_messages_of_a_stream_are_kept
+                young_messages_of_a_stream_are_kept
+                streams_of_a_category_are_retained_each
+                long_streams_are_retained_in_parts
+            }
+            transfer {
+                case_91_positions_and_times_are_kept
+                case_92_gaps_stay
+                case_93_taken_global_position_refuses_all
+                case_94_writes_go_on_behind_an_import
+                case_95_progress_of_many_lines
+                case_96_what_is_taken_in_the_batch_itself
+                case_99_bad_lines_are_named
+                earlier_thousands_stay_where_a_line_is_bad
+                case_100_export_and_import_agree
+                exported_lines_are_those_of_eventodb
+                dry_run_finds_what_is_wrong_and_writes_nothing
+                existing_messages_are_skipped_only_if_they_are_the_same
+                renumbered_messages_go_behind_the_others
+                types_of_imported_messages_are_found
+                imported_times_are_read_in_any_order
+                imports_and_writes_at_once_agree
+            }
+            consumers {
+                positions_are_stored_and_forgotten
+                workers_share_the_places_of_a_group
+                lease_that_ran_out_is_lost_once_taken
+                worker_comes_back_to_its_place
+                places_read_what_their_members_get
+                group_changes_its_size_while_nobody_is_in_it
+                arguments_of_leases_are_checked
+                one_of_many_gets_each_place
+            }
             races {
                 case_102_writers_of_a_hundred_streams
                 case_103_one_of_ten_gets_the_expected_version
@@ -145,6 +186,18 @@ macro_rules! for_each_message_case {
                 case_107_writers_of_two_namespaces
                 case_108_reader_with_a_checkpoint_misses_nothing
                 one_of_many_repeats_writes
+            }
+            subscriptions {
+                case_111_stream_is_followed
+                case_112_category_and_everything_are_followed
+                case_113_subscription_begins_at_a_position
+                case_114_members_divide_what_comes
+                case_75_members_of_reads_and_subscriptions_are_the_same
+                case_115_subscriptions_have_no_end
+                case_116_nothing_is_lost_between_what_is_there_and_what_comes
+                case_117_slow_subscriber_sees_the_newest_in_the_end
+                subscription_is_resumed_from_its_position
+                subscription_ends_with_its_namespace_and_its_store
             }
             costs {
                 case_60_sparse_category_costs_what_it_returns
@@ -162,6 +215,8 @@ macro_rules! for_each_message_case {
                 unreadable_message_is_reported_and_others_are_read
                 unreadable_last_message_and_head_are_errors
                 unreadable_entries_are_reported
+                unreadable_messages_can_be_deleted
+                unreadable_message_is_told_once_by_a_subscription
             }
         }
     };

@@ -22,23 +22,32 @@
 //! So an append writes the message once, three small entries, the head, and two counters; the first of a stream a third
 //! one. Keys are tuples, so no name can be taken for the beginning of another.
 
+mod consumers;
 mod error;
+mod importing;
 mod json;
 mod layout;
+mod lines;
 mod listing;
 mod message;
 pub mod names;
 mod namespace;
 mod query;
 mod reading;
+mod removal;
+mod rfc3339;
 mod store;
+mod subscription;
 mod timing;
 mod writing;
 
 pub use uuid::Uuid;
 
+pub use consumers::{MemberInfo, MemberLease};
 pub use error::{MessageError, Result};
+pub use importing::{ImportOptions, Imported};
 pub use json::Json;
+pub use lines::{Export, Exported, ImportFailed, ImportProgress};
 pub use listing::{CategoryInfo, StreamInfo, StreamListing, Streams};
 pub use message::{
     MESSAGE_LEN_MAX, MESSAGE_TYPE_LEN_MAX, Message, NewMessage, STREAM_NAME_LEN_MAX, parse_id,
@@ -46,5 +55,8 @@ pub use message::{
 pub use namespace::Messages;
 pub use query::{BATCH_DEFAULT, Query};
 pub use reading::Page;
+pub use removal::Retention;
+pub use rfc3339::{format_time, parse_time};
 pub use store::{MessageStore, Mode, NamespaceInfo, NewNamespace};
+pub use subscription::Subscription;
 pub use writing::{Appended, ExpectedVersion, StreamWrite, Written};

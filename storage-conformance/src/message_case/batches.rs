@@ -114,8 +114,10 @@ pub(crate) fn repeated_batch_is_the_same_batch<S: Subject>(subject: &S) -> Resul
     // Half of it is not the same one.
     let half = messages.write_batch("a-1", vec![message().id(id(2)), message().id(id(3))], 1);
     assert_refused!(half, MessageError::DuplicateId { .. });
-    let many =
-        [StreamWrite::new("b-1", vec![message().id(id(4))]), StreamWrite::new("c-1", vec![message().id(id(5))])];
+    let many = [
+        StreamWrite::new("b-1", vec![message().id(id(4))]),
+        StreamWrite::new("c-1", vec![message().id(id(5))]),
+    ];
     messages.write_many(&many)?;
     let again = messages.write_many(&many)?;
     assert_eq!((again[0].messages[0].global_position, again[1].messages[0].global_position), (3, 4));

@@ -14,7 +14,14 @@ pub(crate) fn case_49_category_is_read_in_global_order<S: Subject>(subject: &S) 
     }
     assert_eq!(
         category(&messages, "account")?,
-        ["account-2/0@1", "account-1/0@3", "account-3/0@4", "account-2/1@5", "account-1/1@7", "account-3/1@8"]
+        [
+            "account-2/0@1",
+            "account-1/0@3",
+            "account-3/0@4",
+            "account-2/1@5",
+            "account-1/1@7",
+            "account-3/1@8"
+        ]
     );
     Ok(())
 }
@@ -147,7 +154,8 @@ pub(crate) fn category_and_everything_are_read_backwards<S: Subject>(subject: &S
 
 pub(crate) fn names_that_begin_alike_are_apart<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
-    let names = ["a-1", "a-10", "a-1+2", "a:b-1", "a\u{1}-1", "a", "a-", "ab-1", "a-1\u{ff}", "a-\u{15}\u{1}"];
+    let names =
+        ["a-1", "a-10", "a-1+2", "a:b-1", "a\u{1}-1", "a", "a-", "ab-1", "a-1\u{ff}", "a-\u{15}\u{1}"];
     write_all(&messages, &names)?;
     write_all(&messages, &names)?;
     for name in names {

@@ -97,3 +97,34 @@ pub(crate) fn unreadable_entries_are_reported<S: Subject>(subject: &S) -> Result
     assert_refused!(messages.all(&Query::new()), MessageError::Corrupt { .. });
     Ok(())
 }
+
+pub(crate) fn unreadable_messages_can_be_deleted<S: Subject>(subject: &S) -> Result<()> {
+    let messages = damaged(subject)?;
+    assert_eq!(messages.truncate_stream("a-2", 2)?, 2);
+    super::assert_agree(&messages)?;
+    assert_eq!(super::all(&messages)?, ["a-1/0@1", "a-1/1@3", "a-1/2@5", "a-2/2@6"]);
+    damage(subject, &messages, "messages", Key::of(&(NUMBER, "a-1", 0_u64)))?;
+    damage(subject, &messages, "message_heads", Key::of(&(NUMBER, "a-1")))?;
+    assert_eq!(messages.delete_stream("a-1")?, 3);
+    assert_eq!(super::all(&messages)?, ["a-2/2@6"]);
+    assert_eq!(write(&messages, "a-1")?.position, 0);
+    super::assert_agree(&messages)
+}
+
+pub(crate) fn unreadable_message_is_told_once_by_a_subscription<S: Subject>(subject: &S) -> Result<()> {
+    let messages = damaged(subject)?;
+    let mut followed = messages.subscribe_category("a", &Query::new().batch(4))?;
+    let (mut found, mut unreadable) = (Vec::new(), 0);
+    loop {
+        match followed.try_next() {
+            Ok(Some(message)) => found.push(tell(&message)),
+            Ok(None) => break,
+            Err(error) => {
+                assert_refused!(Err::<(), _>(error), MessageError::Corrupt { .. });
+                unreadable += 1;
+            }
+        }
+    }
+    assert_eq!((found.len(), unreadable), (5, 1));
+    Ok(())
+}

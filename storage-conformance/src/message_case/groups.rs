@@ -52,7 +52,9 @@ pub(crate) fn case_61_correlation_is_a_category<S: Subject>(subject: &S) -> Resu
     for metadata in metadata {
         correlate(&messages, "a-1", metadata)?;
     }
-    let read = |name: &str| Ok::<_, MessageError>(globals(&messages.category("a", &Query::new().correlation(name))?));
+    let read = |name: &str| {
+        Ok::<_, MessageError>(globals(&messages.category("a", &Query::new().correlation(name))?))
+    };
     assert_eq!(read("wf")?, [1, 2]);
     assert_eq!(read("wf:command")?, [4]);
     assert!(read("5")?.is_empty() && read("")?.is_empty() && read("w_")?.is_empty());
@@ -123,7 +125,11 @@ pub(crate) fn case_66_vectors_of_message_db<S: Subject>(subject: &S) -> Result<(
             for member in 0..size {
                 let query = Query::new().from(super::at(last.global_position)).consumer_group(member, size);
                 let is_there = !messages.category(category, &query)?.messages.is_empty();
-                assert_eq!(is_there, *expected == Some(member.unsigned_abs()), "{stream}: {member} of {size}");
+                assert_eq!(
+                    is_there,
+                    *expected == Some(member.unsigned_abs()),
+                    "{stream}: {member} of {size}"
+                );
             }
         }
     }
@@ -143,8 +149,7 @@ pub(crate) fn case_66_members_of_a_group_of_four<S: Subject>(subject: &S) -> Res
 pub(crate) fn case_67_batch_of_a_member_fills_up<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
     (1..=40).try_for_each(|number| write(&messages, &format!("cg-{number}")).map(drop))?;
-    let expected =
-        [[11, 20, 21, 23, 27], [2, 9, 19, 25, 26], [1, 3, 7, 13, 14], [4, 5, 6, 8, 10]];
+    let expected = [[11, 20, 21, 23, 27], [2, 9, 19, 25, 26], [1, 3, 7, 13, 14], [4, 5, 6, 8, 10]];
     for (number, expected) in (0..).zip(expected) {
         let query = Query::new().batch(5).consumer_group(number, 4);
         assert_eq!(ids(&told(&messages.category("cg", &query)?)), expected, "member {number}");

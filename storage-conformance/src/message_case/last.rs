@@ -30,7 +30,10 @@ pub(crate) fn case_77_last_of_a_type<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
     assert_eq!(last(&messages, "A")?, None);
     write_types(&messages, &["A", "B", "A", "B", "A"])?;
-    assert_eq!((last(&messages, "B")?, last(&messages, "A")?, last(&messages, "C")?), (Some(3), Some(4), None));
+    assert_eq!(
+        (last(&messages, "B")?, last(&messages, "A")?, last(&messages, "C")?),
+        (Some(3), Some(4), None)
+    );
     Ok(())
 }
 

@@ -22,10 +22,7 @@ pub(crate) fn case_01_category_of_a_name<S: Subject>(_: &S) -> Result<()> {
 }
 
 pub(crate) fn case_02_category_keeps_its_types<S: Subject>(_: &S) -> Result<()> {
-    assert_eq!(
-        names::category("someStream:someType+someOtherType-ID"),
-        "someStream:someType+someOtherType"
-    );
+    assert_eq!(names::category("someStream:someType+someOtherType-ID"), "someStream:someType+someOtherType");
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Namespaces: apart from each other, created, listed, cleared and deleted.
 
-use storage_stores::messages::{ExpectedVersion, MessageError, NamespaceInfo, NewNamespace, Query, Result, StreamListing};
+use storage_stores::messages::{
+    ExpectedVersion, MessageError, NamespaceInfo, NewNamespace, Query, Result, StreamListing,
+};
 
 use super::{all, assert_agree, assert_refused, category, json, seconds, some, store, write, write_all};
 use crate::case;
@@ -82,8 +84,16 @@ pub(crate) fn case_84_counts_of_a_namespace<S: Subject>(subject: &S) -> Result<(
     messages.write_batch("a-1", some(3), ExpectedVersion::Any)?;
     write_all(&messages, &["a-2", "b"])?;
     write(&other, "a-1")?;
-    let NamespaceInfo { name, description, metadata, created_at, messages: count, streams, last_activity, .. } =
-        messages.info()?;
+    let NamespaceInfo {
+        name,
+        description,
+        metadata,
+        created_at,
+        messages: count,
+        streams,
+        last_activity,
+        ..
+    } = messages.info()?;
     assert_eq!((&*name, &*description, metadata), ("shop", "all orders", Some(json(r#"{"team":"a"}"#))));
     assert_eq!((created_at, count, streams, last_activity), (seconds(0), 5, 3, Some(seconds(5))));
     assert_eq!((messages.message_count()?, other.message_count()?), (5, 1));

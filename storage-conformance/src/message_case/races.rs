@@ -106,8 +106,8 @@ pub(crate) fn case_107_writers_of_two_namespaces<S: Subject>(subject: &S) -> Res
 
 /// The writers, and the messages that each of them writes in so many batches.
 const WRITERS: usize = 8;
-const BATCHES: usize = 50;
-const BATCH_LEN: usize = 250;
+const BATCHES: usize = 25;
+const BATCH_LEN: usize = 100;
 
 /// Follows a log from its beginning until `count` messages were seen, and fails on one that is missed or seen twice.
 fn follow<E: Engine>(messages: &Messages<E>, category: Option<&str>, count: usize) -> Result<()> {
@@ -122,7 +122,9 @@ fn follow<E: Engine>(messages: &Messages<E>, category: Option<&str>, count: usiz
         for message in &page.messages {
             match category {
                 Some(category) => assert_eq!(names::category(&message.stream), category),
-                None => assert_eq!(message.global_position, seen as u64 + 1, "none is missed, none comes twice"),
+                None => {
+                    assert_eq!(message.global_position, seen as u64 + 1, "none is missed, none comes twice");
+                }
             }
             assert!(message.global_position >= next);
             next = message.global_position + 1;
@@ -155,7 +157,8 @@ pub(crate) fn case_108_reader_with_a_checkpoint_misses_nothing<S: Subject>(subje
 
 pub(crate) fn one_of_many_repeats_writes<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
-    let results = race(10, |_| messages.write("a-1", message().id(super::id(1)), ExpectedVersion::NO_STREAM))?;
+    let results =
+        race(10, |_| messages.write("a-1", message().id(super::id(1)), ExpectedVersion::NO_STREAM))?;
     let written = results.into_iter().collect::<Result<Vec<_>>>()?;
     assert_eq!(written.iter().filter(|written| !written.is_duplicate).count(), 1);
     assert!(written.iter().all(|written| (written.position, written.global_position) == (0, 1)));

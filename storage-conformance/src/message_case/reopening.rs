@@ -46,7 +46,9 @@ pub(crate) fn case_110_counters_versions_and_ids_go_on<S: Subject>(subject: &S) 
     Ok(())
 }
 
-pub(crate) fn case_30_times_never_decrease_though_a_clock_was_set_back<S: Subject>(subject: &S) -> Result<()> {
+pub(crate) fn case_30_times_never_decrease_though_a_clock_was_set_back<S: Subject>(
+    subject: &S,
+) -> Result<()> {
     let (messages, clock) = timed(subject)?;
     clock.set(seconds(100));
     write(&messages, "a-1")?;

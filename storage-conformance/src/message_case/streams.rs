@@ -5,8 +5,8 @@ use storage_stores::messages::{
 };
 
 use super::{
-    NAMESPACE, assert_refused, at, globals, json, message, open, pages, positions, seconds, some, timed, told, write,
-    write_all,
+    NAMESPACE, assert_refused, at, globals, json, message, open, pages, positions, seconds, some, timed,
+    told, write, write_all,
 };
 use crate::case;
 use crate::subject::Subject;
@@ -42,7 +42,9 @@ pub(crate) fn case_39_every_field_comes_back<S: Subject>(subject: &S) -> Result<
 pub(crate) fn case_40_position_and_batch<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
     messages.write_batch("a-1", some(10), ExpectedVersion::Any)?;
-    let read = |from, batch| Ok::<_, MessageError>(positions(&messages.stream("a-1", &Query::new().from(from).batch(batch))?));
+    let read = |from, batch| {
+        Ok::<_, MessageError>(positions(&messages.stream("a-1", &Query::new().from(from).batch(batch))?))
+    };
     assert_eq!(positions(&messages.stream("a-1", &Query::new().from(5))?), [5, 6, 7, 8, 9]);
     assert_eq!(read(5, 3)?, [5, 6, 7]);
     assert_eq!(read(8, 3)?, [8, 9]);
@@ -62,7 +64,9 @@ pub(crate) fn case_42_batches_of_any_size<S: Subject>(subject: &S) -> Result<()>
     let messages = open(subject)?;
     messages.write_batch("three-1", some(3), ExpectedVersion::Any)?;
     messages.write_batch("hundred-1", some(100), ExpectedVersion::Any)?;
-    let read = |stream: &str, batch| Ok::<_, MessageError>(positions(&messages.stream(stream, &Query::new().batch(batch))?));
+    let read = |stream: &str, batch| {
+        Ok::<_, MessageError>(positions(&messages.stream(stream, &Query::new().batch(batch))?))
+    };
     assert_eq!(read("three-1", 2)?, [0, 1]);
     assert_eq!(read("three-1", -1)?, [0, 1, 2]);
     assert_eq!(read("hundred-1", -1)?.len(), 100);

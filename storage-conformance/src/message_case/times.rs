@@ -62,9 +62,6 @@ pub(crate) fn many_messages_are_read_by_time<S: Subject>(subject: &S) -> Result<
         assert_eq!(globals(&messages.category("b", &query)?), [second * 2 + 2]);
         assert_eq!(globals(&messages.stream("a-1", &query)?), [second * 2 + 1]);
     }
-    assert_refused!(
-        messages.all(&Query::new().since(seconds(1)).batch(0)),
-        MessageError::InvalidOptions(_)
-    );
+    assert_refused!(messages.all(&Query::new().since(seconds(1)).batch(0)), MessageError::InvalidOptions(_));
     Ok(())
 }

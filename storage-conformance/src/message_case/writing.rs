@@ -7,7 +7,9 @@ use storage_stores::messages::{
     ExpectedVersion, MessageError, MessageStore, Messages, Mode, NewMessage, Query, Result, Uuid, parse_id,
 };
 
-use super::{NAMESPACE, all, assert_agree, assert_refused, id, json, message, open, store, stream, write, write_at};
+use super::{
+    NAMESPACE, all, assert_agree, assert_refused, id, json, message, open, store, stream, write, write_at,
+};
 use crate::case;
 use crate::subject::Subject;
 
@@ -58,7 +60,10 @@ pub(crate) fn case_11_version_of_an_absent_stream_is_no_version<S: Subject>(subj
 pub(crate) fn case_12_expected_version_is_the_last_position<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
     write(&messages, "a-1")?;
-    assert_refused!(write_at(&messages, "a-1", 1), MessageError::VersionConflict { expected: 1, actual: 0, .. });
+    assert_refused!(
+        write_at(&messages, "a-1", 1),
+        MessageError::VersionConflict { expected: 1, actual: 0, .. }
+    );
     assert_eq!(stream(&messages, "a-1")?, ["a-1/0@1"]);
     assert_eq!(write_at(&messages, "a-1", 0)?.position, 1);
     Ok(())
@@ -68,9 +73,15 @@ pub(crate) fn case_13_expected_version_of_a_longer_stream<S: Subject>(subject: &
     let messages = open(subject)?;
     write(&messages, "a-1")?;
     write(&messages, "a-1")?;
-    assert_refused!(write_at(&messages, "a-1", 5), MessageError::VersionConflict { expected: 5, actual: 1, .. });
+    assert_refused!(
+        write_at(&messages, "a-1", 5),
+        MessageError::VersionConflict { expected: 5, actual: 1, .. }
+    );
     assert_eq!(write_at(&messages, "a-1", 1)?.position, 2);
-    assert_refused!(write_at(&messages, "a-1", 5), MessageError::VersionConflict { expected: 5, actual: 2, .. });
+    assert_refused!(
+        write_at(&messages, "a-1", 5),
+        MessageError::VersionConflict { expected: 5, actual: 2, .. }
+    );
     Ok(())
 }
 

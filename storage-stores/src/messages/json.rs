@@ -30,7 +30,7 @@ pub struct Json(String);
 impl Json {
     /// The JSON of a value. `InvalidData` if it has none.
     pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self> {
-        serde_json::to_string(value).map(Json).map_err(invalid)
+        serde_json::to_string(value).map(Json).map_err(|error| invalid(&error))
     }
 
     /// Text that is JSON. `InvalidData` if it is not.
@@ -38,7 +38,7 @@ impl Json {
         let text = text.into();
         match serde_json::from_str::<IgnoredAny>(&text) {
             Ok(_) => Ok(Json(text)),
-            Err(error) => Err(invalid(error)),
+            Err(error) => Err(invalid(&error)),
         }
     }
 
@@ -49,7 +49,7 @@ impl Json {
 
     /// The value that it stands for. `InvalidData` if it is none of the type.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.0).map_err(invalid)
+        serde_json::from_str(&self.0).map_err(|error| invalid(&error))
     }
 
     /// What was stored, which was checked when it was put.
@@ -112,7 +112,7 @@ impl fmt::Display for Json {
     }
 }
 
-fn invalid(error: serde_json::Error) -> MessageError {
+fn invalid(error: &serde_json::Error) -> MessageError {
     MessageError::InvalidData { reason: error.to_string() }
 }
 

@@ -166,7 +166,8 @@ pub(super) fn text(json: Option<&Json>) -> Option<Cow<'_, str>> {
 /// The message whose record has this value.
 pub(super) fn message(stream: &str, position: u64, value: &[u8]) -> Result<Message> {
     let stored: StoredMessage<'static> = Codec::Bincode.decode(value)?;
-    let (Number::Known(global_position), CommitTime::Known(time)) = (stored.global_position, stored.time) else {
+    let (Number::Known(global_position), CommitTime::Known(time)) = (stored.global_position, stored.time)
+    else {
         return Err(Error::new(Kind::Corrupt, "a stored message waits for its commit"));
     };
     let json = |text: Option<Cow<'_, str>>| text.map(|text| Json::stored(text.into_owned()));
@@ -199,20 +200,33 @@ impl Head {
     }
 
     /// Adds a message behind the others. Returns the type that has no place any more, and where it was last.
-    pub(super) fn push(&mut self, position: u64, time: CommitTime, message_type: &str) -> Option<(String, u64)> {
+    pub(super) fn push(
+        &mut self,
+        position: u64,
+        time: CommitTime,
+        message_type: &str,
+    ) -> Option<(String, u64)> {
         self.position = position;
         self.time = time;
         self.messages += 1;
         self.note_type(position, message_type)
     }
 
-    /// Adds a message, behind the others or among them. Returns what [`push`](Self::push) does.
-    pub(super) fn insert(&mut self, position: u64, time: CommitTime, message_type: &str) -> Option<(String, u64)> {
-        if position > self.position {
-            return self.push(position, time, message_type);
+    /// Adds a message, behind the others or among them, whose type was last seen at `last`. Returns what
+    /// [`push`](Self::push) does.
+    pub(super) fn insert(
+        &mut self,
+        position: u64,
+        last: u64,
+        time: CommitTime,
+        message_type: &str,
+    ) -> Option<(String, u64)> {
+        if position > self.position || self.messages == 0 {
+            self.position = position.max(self.position);
+            self.time = time;
         }
         self.messages += 1;
-        self.note_type(position, message_type)
+        self.note_type(last, message_type)
     }
 
     fn note_type(&mut self, position: u64, message_type: &str) -> Option<(String, u64)> {
@@ -273,7 +287,9 @@ impl<'a> Placed<'a> {
         let correlation = self.correlation.map(|correlation| (correlation.len() as u16, correlation));
         let mut bytes = Vec::with_capacity(11 + self.correlation.map_or(0, str::len) + self.key.len());
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        bytes.push(flag(self.cardinal_hash.is_some(), HAS_HASH) | flag(correlation.is_some(), HAS_CORRELATION));
+        bytes.push(
+            flag(self.cardinal_hash.is_some(), HAS_HASH) | flag(correlation.is_some(), HAS_CORRELATION),
+        );
         bytes.extend(self.cardinal_hash.into_iter().flat_map(u64::to_le_bytes));
         if let Some((len, text)) = correlation {
             bytes.extend_from_slice(&len.to_le_bytes());
@@ -297,8 +313,11 @@ impl<'a> Placed<'a> {
                 let (text, more) = more.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
                 (correlation, rest) = (Some(std::str::from_utf8(text).ok()?), more);
             }
-            (flags & !(HAS_HASH | HAS_CORRELATION) == 0 && !rest.is_empty())
-                .then_some(Placed { cardinal_hash, correlation, key: rest })
+            (flags & !(HAS_HASH | HAS_CORRELATION) == 0 && !rest.is_empty()).then_some(Placed {
+                cardinal_hash,
+                correlation,
+                key: rest,
+            })
         };
         decoded().ok_or_else(|| Error::new(Kind::Corrupt, "an entry of a log names no message"))
     }
@@ -360,7 +379,7 @@ mod tests {
         assert_eq!(head.push(16, time, "t0"), None);
         assert_eq!(head.push(17, time, "new"), Some(("t1".to_owned(), 1)));
         assert_eq!((head.last_of_type("t0"), head.last_of_type("t1")), (Some(16), None));
-        assert_eq!(head.insert(3, time, "t0"), None);
+        assert_eq!(head.insert(3, 3, time, "t0"), None);
         assert_eq!((head.position, head.messages, head.last_of_type("t0")), (17, 19, Some(16)));
     }
 }

@@ -163,10 +163,5 @@ impl<E: Engine> Messages<E> {
 }
 
 fn info(name: String, head: &Head) -> StreamInfo {
-    StreamInfo {
-        name,
-        version: head.position,
-        messages: head.messages,
-        last_activity: head.last_activity(),
-    }
+    StreamInfo { name, version: head.position, messages: head.messages, last_activity: head.last_activity() }
 }

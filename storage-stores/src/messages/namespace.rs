@@ -50,7 +50,8 @@ impl<E: Engine> Messages<E> {
     /// What is committed now. `NamespaceNotFound` if it was deleted.
     pub(super) fn view(&self) -> Result<View<E>> {
         let snapshot = self.store.db.snapshot()?;
-        let record = self.store.namespaces.get(&snapshot, &*self.name)?.ok_or_else(|| not_found(&self.name))?;
+        let record =
+            self.store.namespaces.get(&snapshot, &*self.name)?.ok_or_else(|| not_found(&self.name))?;
         let number = record.number();
         Ok(View { snapshot, record, number })
     }

@@ -206,9 +206,9 @@ pub(super) struct Group {
 impl Filter<'_> {
     /// Whether it lets a message pass of which the log says this.
     pub(super) fn passes(&self, cardinal_hash: Option<u64>, correlation: Option<&str>) -> bool {
-        let in_group = self.group.is_none_or(|group| {
-            cardinal_hash.is_some_and(|hash| hash % group.size == group.member)
-        });
+        let in_group = self
+            .group
+            .is_none_or(|group| cardinal_hash.is_some_and(|hash| hash % group.size == group.member));
         in_group && self.correlation.is_none_or(|wanted| correlation == Some(wanted))
     }
 }

@@ -91,9 +91,19 @@ impl<E: Engine> Messages<E> {
     /// The last message of a stream; `None` if it has none.
     pub fn last(&self, stream: &str) -> Result<Option<Message>> {
         let view = self.view()?;
-        match view.head(&self.store, stream)? {
-            Some(head) => view.message(&self.store, &layout::message_key(view.number, stream, head.position)?),
-            None => Ok(None),
+        let Some(head) = view.head(&self.store, stream)? else { return Ok(None) };
+        if head.messages == 0 {
+            return Ok(None);
+        }
+        let last = layout::message_key(view.number, stream, head.position)?;
+        match view.message(&self.store, &last)? {
+            // It was deleted, and earlier ones were imported since.
+            None => {
+                let query = Query::new().backwards().batch(1);
+                let mut page = view.page(&self.store, Source::Stream(stream), &query.check()?)?;
+                page.unreadable.pop().map_or(Ok(page.messages.pop()), Err)
+            }
+            last => Ok(last),
         }
     }
 
@@ -144,7 +154,12 @@ pub(super) fn check_category(category: &str) -> Result<()> {
 
 impl<E: Engine> View<E> {
     /// The messages that a query finds in a source.
-    pub(super) fn page(&self, store: &MessageStore<E>, source: Source<'_>, query: &Checked<'_>) -> Result<Page> {
+    pub(super) fn page(
+        &self,
+        store: &MessageStore<E>,
+        source: Source<'_>,
+        query: &Checked<'_>,
+    ) -> Result<Page> {
         let places = self.places(source)?;
         let Some(bounds) = timing::bounds(self, store, source, query)? else {
             return Ok(Page { messages: Vec::new(), unreadable: Vec::new(), next: query.from, is_end: true });
@@ -286,7 +301,8 @@ impl<E: Engine> View<E> {
     ) -> Result<Option<u64>> {
         let key = layout::type_key(self.number, stream, message_type)?;
         let found = self.snapshot.get(store.layout.types, &key)?;
-        let decode = |value: &[u8]| layout::number_of(value).map_err(|error| error.at(store.layout.types, &key));
+        let decode =
+            |value: &[u8]| layout::number_of(value).map_err(|error| error.at(store.layout.types, &key));
         Ok(found.map(|found| decode(&found)).transpose()?)
     }
 
@@ -304,7 +320,11 @@ pub(super) fn at(places: &KeyRange, position: u64) -> Key {
 }
 
 /// The message of a key, which an entry names.
-fn decoded(keyspace: storage_core::Keyspace, key: &[u8], found: Option<&[u8]>) -> storage_core::Result<Message> {
+fn decoded(
+    keyspace: storage_core::Keyspace,
+    key: &[u8],
+    found: Option<&[u8]>,
+) -> storage_core::Result<Message> {
     let missing = || Error::new(Kind::Corrupt, "the message that an entry names is not there");
     let message = found.ok_or_else(missing).and_then(|value| {
         let (stream, position) = layout::stream_and_position(key)?;

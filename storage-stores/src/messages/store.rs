@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use storage_core::{
-    Attributes, Database, Direction, Durability, Engine, KeyRange, Number, Outcome, Sequence, Snapshot, Table,
-    Timestamp, Transaction,
+    Attributes, Database, Direction, Durability, Engine, KeyRange, Number, Outcome, Sequence, Snapshot,
+    Table, Timestamp, Transaction,
 };
 use uuid::{NoContext, Uuid};
 

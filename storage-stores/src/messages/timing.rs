@@ -76,8 +76,7 @@ impl<E: Engine> Finder<'_, E> {
     }
 
     fn last(&self) -> Result<Option<u64>> {
-        let mut entries =
-            self.view.snapshot.range(self.keyspace(), &self.places, Direction::Reverse)?;
+        let mut entries = self.view.snapshot.range(self.keyspace(), &self.places, Direction::Reverse)?;
         let prefix_len = self.places.start().len();
         Ok(match entries.next()? {
             Some(entry) => Some(layout::number_behind(entry.key(), prefix_len)?),

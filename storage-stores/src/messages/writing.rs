@@ -267,7 +267,8 @@ impl<E: Engine> MessageStore<E> {
         }
         let floor = floor.max(record.time_floor);
         let time = Some(floor).filter(|floor| txn.now() < *floor);
-        let messages = self.put_drafts(txn, number, drafts, open, time.map_or(CommitTime::AtCommit, Into::into))?;
+        let messages =
+            self.put_drafts(txn, number, drafts, open, time.map_or(CommitTime::AtCommit, Into::into))?;
         Ok(Step::Planned(Plan { messages, versions, time }))
     }
 
