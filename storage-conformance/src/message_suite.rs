@@ -117,6 +117,7 @@ macro_rules! for_each_message_case {
                 case_78_last_and_last_of_a_type_differ
                 case_79_version_is_the_last_position
                 streams_of_many_types
+                many_types_of_the_longest_names
             }
             times {
                 since_is_inclusive_and_until_exclusive

@@ -8,16 +8,20 @@
 //! # What is stored
 //! | keyspace | key | value |
 //! |---|---|---|
-//! | `message_namespaces` | name | number, times, description |
+//! | `message_namespaces` | name | number, description, times |
 //! | `messages` | number, stream, position | the message |
-//! | `message_log` | number, global position | key of the message, hash of the cardinal id, correlation |
-//! | `message_categories` | number, category, global position | the same |
-//! | `message_ids` | number, id | key of the message |
-//! | `message_heads` | number, stream | version, count, time, the last position of sixteen types |
-//! | `message_types` | number, stream, type | the last position of a type that the head has no place for |
-//! | `message_counters` | number, which, category | counters: the last global position, those at which nothing stands, streams and messages of a category |
-//! | `message_positions` | number, consumer | the position that it has stored |
-//! | `message_members` | number, group, member | its lease and its position |
+//! | `message_index` | number, 0 | counter: the last global position |
+//! | | number, 1 | counter: global positions up to that at which no message stands |
+//! | | number, 2, category | counter: its streams |
+//! | | number, 3, category | counter: its messages |
+//! | | number, 4, global position | key of the message, hash of its cardinal id, correlation |
+//! | | number, 5, category, global position | the same |
+//! | | number, 6, id | key of the message |
+//! | | number, 7, stream | its head: version, count, time, the last positions of sixteen types |
+//! | | number, 8, stream, type | the last position of a type that the head has no place for |
+//! | | number, 9, consumer | the position that it has stored |
+//! | | number, 10, group | its size |
+//! | | number, 10, group, member | its lease and its position |
 //!
 //! So an append writes the message once, three small entries, the head, and two counters; the first of a stream a third
 //! one. Keys are tuples, so no name can be taken for the beginning of another.

@@ -10,6 +10,10 @@ use crate::task_case::assert_refused;
 /// The number of the namespace of a case: the first of its store.
 const NUMBER: u64 = 1;
 
+/// The parts of the index that cases damage.
+const CATEGORY: u8 = 5;
+const HEAD: u8 = 7;
+
 fn damage<S: Subject>(
     subject: &S,
     messages: &Messages<S::Engine>,
@@ -76,7 +80,7 @@ pub(crate) fn unreadable_last_message_and_head_are_errors<S: Subject>(subject: &
     damage(subject, &messages, "messages", Key::of(&(NUMBER, "a-1", 0_u64)))?;
     assert_refused!(messages.last("a-1"), MessageError::Corrupt { .. });
     assert_eq!((messages.version("a-1")?, write(&messages, "a-1")?.position), (Some(0), 1));
-    damage(subject, &messages, "message_heads", Key::of(&(NUMBER, "a-2")))?;
+    damage(subject, &messages, "message_index", Key::of(&(NUMBER, HEAD, "a-2")))?;
     assert_refused!(messages.version("a-2"), MessageError::Corrupt { .. });
     assert_refused!(write(&messages, "a-2"), MessageError::Corrupt { .. });
     let page = messages.streams(&storage_stores::messages::StreamListing::new())?;
@@ -88,7 +92,7 @@ pub(crate) fn unreadable_last_message_and_head_are_errors<S: Subject>(subject: &
 pub(crate) fn unreadable_entries_are_reported<S: Subject>(subject: &S) -> Result<()> {
     let messages = open(subject)?;
     write_all(&messages, &["a-1", "a-2", "a-3"])?;
-    damage(subject, &messages, "message_categories", Key::of(&(NUMBER, "a", 2_u64)))?;
+    damage(subject, &messages, "message_index", Key::of(&(NUMBER, CATEGORY, "a", 2_u64)))?;
     let page = messages.category("a", &Query::new())?;
     assert_eq!(shown(&page), (vec!["a-1/0@1".to_owned(), "a-3/0@3".to_owned()], 1));
     assert_eq!(messages.stream("a-2", &Query::new())?.messages.len(), 1);
@@ -104,7 +108,7 @@ pub(crate) fn unreadable_messages_can_be_deleted<S: Subject>(subject: &S) -> Res
     super::assert_agree(&messages)?;
     assert_eq!(super::all(&messages)?, ["a-1/0@1", "a-1/1@3", "a-1/2@5", "a-2/2@6"]);
     damage(subject, &messages, "messages", Key::of(&(NUMBER, "a-1", 0_u64)))?;
-    damage(subject, &messages, "message_heads", Key::of(&(NUMBER, "a-1")))?;
+    damage(subject, &messages, "message_index", Key::of(&(NUMBER, HEAD, "a-1")))?;
     assert_eq!(messages.delete_stream("a-1")?, 3);
     assert_eq!(super::all(&messages)?, ["a-2/2@6"]);
     assert_eq!(write(&messages, "a-1")?.position, 0);

@@ -72,3 +72,17 @@ pub(crate) fn streams_of_many_types<S: Subject>(subject: &S) -> Result<()> {
     assert_eq!((last(&messages, "Often")?, last(&messages, "T40")?), (Some(239), None));
     Ok(())
 }
+
+pub(crate) fn many_types_of_the_longest_names<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    let stream = format!("a-{}", "s".repeat(1_022));
+    let name = |number: u64| format!("{number:02}{}", "t".repeat(998));
+    for number in 0..20 {
+        messages.write(&stream, NewMessage::new(name(number)), ExpectedVersion::Any)?;
+    }
+    for number in 0..20 {
+        let last = messages.last_of_type(&stream, &name(number))?;
+        assert_eq!(last.map(|last| last.position), Some(number));
+    }
+    Ok(())
+}

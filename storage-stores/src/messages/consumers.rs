@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use storage_core::{Codec, Direction, Engine, Key, KeyRange, Timestamp, Transaction};
+use storage_core::{Codec, Direction, Engine, Timestamp, Transaction};
 
 use super::error::{MessageError, Result};
 use super::layout;
@@ -94,15 +94,16 @@ impl<E: Engine> Messages<E> {
         check_consumer("consumer name", consumer)?;
         self.store.transact(|txn| {
             let number = self.store.record(txn, &self.name)?.number();
-            let key = Key::of(&(number, consumer))?;
-            Ok(txn.put(self.store.layout.positions, key, layout::number_value(position))?)
+            let key = layout::position_key(number, consumer)?;
+            Ok(txn.put(self.store.layout.index, key, layout::number_value(position))?)
         })
     }
 
     /// How far a consumer has come; `None` if it never said.
     pub fn position(&self, consumer: &str) -> Result<Option<u64>> {
         let view = self.view()?;
-        let found = view.snapshot.get(self.store.layout.positions, Key::of(&(view.number, consumer))?)?;
+        let found =
+            view.snapshot.get(self.store.layout.index, layout::position_key(view.number, consumer)?)?;
         Ok(found.map(|found| layout::number_of(&found)).transpose()?)
     }
 
@@ -110,9 +111,9 @@ impl<E: Engine> Messages<E> {
     pub fn forget_position(&self, consumer: &str) -> Result<bool> {
         self.store.transact(|txn| {
             let number = self.store.record(txn, &self.name)?.number();
-            let key = Key::of(&(number, consumer))?;
-            let found = txn.get(self.store.layout.positions, &key)?.is_some();
-            txn.delete(self.store.layout.positions, key)?;
+            let key = layout::position_key(number, consumer)?;
+            let found = txn.get(self.store.layout.index, &key)?.is_some();
+            txn.delete(self.store.layout.index, key)?;
             Ok(found)
         })
     }
@@ -120,8 +121,8 @@ impl<E: Engine> Messages<E> {
     /// How far each consumer has come, by name.
     pub fn positions(&self) -> Result<Vec<(String, u64)>> {
         let view = self.view()?;
-        let range = KeyRange::within(&view.number)?;
-        let mut records = view.snapshot.range(self.store.layout.positions, &range, Direction::Forward)?;
+        let range = layout::position_range(view.number)?;
+        let mut records = view.snapshot.range(self.store.layout.index, &range, Direction::Forward)?;
         let mut positions = Vec::new();
         while let Some(mut entry) = records.next()? {
             let (key, value) = entry.pair()?;
@@ -195,9 +196,9 @@ impl<E: Engine> Messages<E> {
     /// The places of a group that somebody ever had, in their order; empty if there is no such group.
     pub fn group(&self, group: &str) -> Result<Vec<MemberInfo>> {
         let view = self.view()?;
-        let range = KeyRange::within(&(view.number, group))?;
+        let range = layout::group_range(view.number, group)?;
         let now = view.snapshot.now();
-        let mut records = view.snapshot.range(self.store.layout.members, &range, Direction::Forward)?;
+        let mut records = view.snapshot.range(self.store.layout.index, &range, Direction::Forward)?;
         let mut members = Vec::new();
         while let Some(mut entry) = records.next()? {
             let (key, value) = entry.pair()?;
@@ -219,8 +220,8 @@ impl<E: Engine> Messages<E> {
         self.store.transact(|txn| {
             let number = self.store.record(txn, &self.name)?.number();
             let lost = || MessageError::LeaseLost { group: held.group.clone(), member: held.member };
-            let key = Key::of(&(number, &*held.group, held.member))?;
-            let found = txn.get(self.store.layout.members, &key)?;
+            let key = layout::member_key(number, &held.group, held.member)?;
+            let found = txn.get(self.store.layout.index, &key)?;
             let mut place: Place = Codec::Bincode.decode(&found.ok_or_else(lost)?)?;
             // The term tells leases of the same worker apart too.
             if place.term != held.term || self.store.group_size(txn, number, &held.group)? != Some(held.size)
@@ -244,7 +245,7 @@ impl<E: Engine> MessageStore<E> {
         size: u64,
         now: Timestamp,
     ) -> Result<Vec<(u64, Place)>> {
-        let key = Key::of(&(number, group))?;
+        let key = layout::group_key(number, group)?;
         let places = self.places_of(txn, number, group)?;
         match self.group_record(txn, number, group)? {
             Some((stored, _)) if stored == size => return Ok(places),
@@ -256,20 +257,20 @@ impl<E: Engine> MessageStore<E> {
                 let position = passed(&places, stored, &first);
                 // Terms go on, so that a lease of before stays lost.
                 let term = places.iter().map(|(_, place)| place.term).max().unwrap_or(first.term);
-                txn.delete_range(self.layout.members, KeyRange::within(&(number, group))?)?;
+                txn.delete_range(self.layout.index, layout::group_range(number, group)?)?;
                 let place = Place { position, term, ..Place::default() };
-                txn.put(self.layout.members, key, group_value(size, &place)?)?;
+                txn.put(self.layout.index, key, group_value(size, &place)?)?;
                 return Ok(Vec::new());
             }
-            None => txn.put(self.layout.members, key, group_value(size, &Place::default())?)?,
+            None => txn.put(self.layout.index, key, group_value(size, &Place::default())?)?,
         }
         Ok(places)
     }
 
     fn places_of(&self, txn: &Transaction<'_, E>, number: u64, group: &str) -> Result<Vec<(u64, Place)>> {
-        let range = KeyRange::within(&(number, group))?;
+        let range = layout::group_range(number, group)?;
         let prefix_len = range.start().len();
-        let mut records = txn.range(self.layout.members, range, Direction::Forward)?;
+        let mut records = txn.range(self.layout.index, range, Direction::Forward)?;
         let mut places = Vec::new();
         while let Some(mut entry) = records.next()? {
             let (key, value) = entry.pair()?;
@@ -291,7 +292,7 @@ impl<E: Engine> MessageStore<E> {
         number: u64,
         group: &str,
     ) -> Result<Option<(u64, Place)>> {
-        let found = txn.get(self.layout.members, Key::of(&(number, group))?)?;
+        let found = txn.get(self.layout.index, layout::group_key(number, group)?)?;
         Ok(found.map(|found| Codec::Bincode.decode(&found)).transpose()?)
     }
 
@@ -305,7 +306,7 @@ impl<E: Engine> MessageStore<E> {
     ) -> Result<()> {
         let mut value = Vec::new();
         Codec::Bincode.encode(place, &mut value)?;
-        Ok(txn.put(self.layout.members, Key::of(&(number, group, member))?, value)?)
+        Ok(txn.put(self.layout.index, layout::member_key(number, group, member)?, value)?)
     }
 }
 

@@ -189,12 +189,18 @@ fn place_in(key: &[u8]) -> String {
         unpack(key).ok()
     }
     let of_message = || parts::<(u64, String, u64)>(key).map(|(_, name, at)| format!("{name:?} at {at}"));
-    let of_stream = || parts::<(u64, String)>(key).map(|(_, name)| format!("of {name:?}"));
-    let of_log = || parts::<(u64, u64)>(key).map(|(_, at)| format!("at global position {at}"));
-    let of_id = || parts::<(u64, Uuid)>(key).map(|(_, id)| format!("of message id {id}"));
+    let of_names =
+        || parts::<(u64, u8, String, String)>(key).map(|parts| format!("of {:?}: {:?}", parts.2, parts.3));
+    let of_name_and_number =
+        || parts::<(u64, u8, String, u64)>(key).map(|(_, _, name, at)| format!("of {name:?} at {at}"));
+    let of_name = || parts::<(u64, u8, String)>(key).map(|(_, _, name)| format!("of {name:?}"));
+    let of_log = || parts::<(u64, u8, u64)>(key).map(|(_, _, at)| format!("at global position {at}"));
+    let of_id = || parts::<(u64, u8, Uuid)>(key).map(|(_, _, id)| format!("of message id {id}"));
     let of_namespace = || parts::<String>(key).map(|name| format!("of namespace {name:?}"));
     of_message()
-        .or_else(of_stream)
+        .or_else(of_names)
+        .or_else(of_name_and_number)
+        .or_else(of_name)
         .or_else(of_log)
         .or_else(of_id)
         .or_else(of_namespace)
@@ -212,9 +218,11 @@ mod tests {
         let keyspace = Keyspace::new("anything").unwrap();
         let keys = [
             (Key::of(&(1_u64, "account-1", 7_u64)), "\"account-1\" at 7"),
-            (Key::of(&(1_u64, "account-1")), "of \"account-1\""),
-            (Key::of(&(1_u64, 300_u64)), "at global position 300"),
-            (Key::of(&(1_u64, Uuid::nil())), "of message id 00000000-0000-0000-0000-000000000000"),
+            (Key::of(&(1_u64, 7_u8, "account-1")), "of \"account-1\""),
+            (Key::of(&(1_u64, 5_u8, "account", 300_u64)), "of \"account\" at 300"),
+            (Key::of(&(1_u64, 8_u8, "account-1", "Opened")), "of \"account-1\": \"Opened\""),
+            (Key::of(&(1_u64, 4_u8, 300_u64)), "at global position 300"),
+            (Key::of(&(1_u64, 6_u8, Uuid::nil())), "of message id 00000000-0000-0000-0000-000000000000"),
             (Key::of("shop"), "of namespace \"shop\""),
             (Ok(Key::from(b"\xff\xfe")), "\\xff\\xfe"),
         ];

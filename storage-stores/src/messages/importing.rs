@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use storage_core::{
-    BodyError, CommitTime, Direction, Engine, Error, Key, KeyRange, Number, Timestamp, Transaction,
-};
+use storage_core::{BodyError, CommitTime, Direction, Engine, Error, Number, Timestamp, Transaction};
 
 use super::error::{MessageError, Result};
 use super::layout::{self, Head, StoredMessage};
@@ -171,7 +169,7 @@ impl<E: Engine> MessageStore<E> {
     ) -> Result<Imported> {
         let record = self.record(txn, namespace)?;
         let number = record.number();
-        let last = txn.counter(self.layout.counters, layout::last_key(number)?)?.unsigned_abs();
+        let last = txn.counter(self.layout.index, layout::last_key(number)?)?.unsigned_abs();
         let mut done = Imported { last_global_position: last, ..Imported::default() };
         let mut placed: Vec<(u64, Timestamp)> = Vec::with_capacity(messages.len());
         for (index, message) in (1..).zip(messages) {
@@ -194,8 +192,8 @@ impl<E: Engine> MessageStore<E> {
         }
         let signed = |number: u64| i64::try_from(number).expect("global positions are within 63 bits");
         let grown = signed(done.last_global_position) - signed(last);
-        txn.max(self.layout.counters, layout::last_key(number)?, signed(done.last_global_position))?;
-        txn.add(self.layout.counters, layout::missing_key(number)?, grown - signed(done.imported))?;
+        txn.max(self.layout.index, layout::last_key(number)?, signed(done.last_global_position))?;
+        txn.add(self.layout.index, layout::missing_key(number)?, grown - signed(done.imported))?;
         self.note_times(txn, namespace, &record, &mut placed)?;
         Ok(done)
     }
@@ -215,7 +213,7 @@ impl<E: Engine> MessageStore<E> {
             None => (message.position, message.global_position),
         };
         let taken =
-            txn.get(self.layout.ids, layout::id_key(number, message.id)?)?.map(|found| found.to_vec());
+            txn.get(self.layout.index, layout::id_key(number, message.id)?)?.map(|found| found.to_vec());
         if let Some(key) = taken {
             let is_there = options.existing == Existing::Skipped
                 && self.stored(txn, &key)?.is_some_and(|stored| is_same(&stored, message, options));
@@ -251,8 +249,9 @@ impl<E: Engine> MessageStore<E> {
         global: u64,
     ) -> Result<bool> {
         let of_stream = layout::message_key(number, stream, position)?;
-        let of_log = Key::of(&(number, global))?;
-        Ok(txn.get(self.layout.messages, of_stream)?.is_some() || txn.get(self.layout.log, of_log)?.is_some())
+        let of_log = layout::known_log_key(number, global)?;
+        Ok(txn.get(self.layout.messages, of_stream)?.is_some()
+            || txn.get(self.layout.index, of_log)?.is_some())
     }
 
     /// What stands in the way of a message: the global position before the position before the id.
@@ -264,7 +263,7 @@ impl<E: Engine> MessageStore<E> {
         position: u64,
         global: u64,
     ) -> Result<MessageError> {
-        if txn.get(self.layout.log, Key::of(&(number, global))?)?.is_some() {
+        if txn.get(self.layout.index, layout::known_log_key(number, global)?)?.is_some() {
             return Ok(MessageError::PositionExists { global_position: global });
         }
         let key = layout::message_key(number, &message.stream, position)?;
@@ -285,9 +284,9 @@ impl<E: Engine> MessageStore<E> {
         let (stream, message_type) = (&*message.stream, &*message.message_type);
         let time = CommitTime::Known(message.time);
         let category = names::category(stream);
-        txn.add(self.layout.counters, layout::category_messages_key(number, category)?, 1)?;
+        txn.add(self.layout.index, layout::category_messages_key(number, category)?, 1)?;
         let Some(mut head) = head else {
-            txn.add(self.layout.counters, layout::category_streams_key(number, category)?, 1)?;
+            txn.add(self.layout.index, layout::category_streams_key(number, category)?, 1)?;
             return self.put_head(txn, number, stream, &Head::first(position, time, message_type));
         };
         // A type without a place in the head may have been seen further behind.
@@ -310,7 +309,7 @@ impl<E: Engine> MessageStore<E> {
         stream: &str,
         message_type: &str,
     ) -> Result<Option<u64>> {
-        let found = txn.get(self.layout.types, layout::type_key(number, stream, message_type)?)?;
+        let found = txn.get(self.layout.index, layout::type_key(number, stream, message_type)?)?;
         Ok(found.map(|found| layout::number_of(&found)).transpose()?)
     }
 
@@ -369,12 +368,12 @@ impl<E: Engine> MessageStore<E> {
         global: u64,
         direction: Direction,
     ) -> Result<Option<Timestamp>> {
-        let (all, key) = (KeyRange::within(&number)?, Key::of(&(number, global))?);
+        let (all, key) = (layout::log_range(number)?, layout::known_log_key(number, global)?);
         let range = match direction {
             Direction::Forward => all.after(&key),
             Direction::Reverse => all.before(&key),
         };
-        let mut entries = txn.range(self.layout.log, range, direction)?;
+        let mut entries = txn.range(self.layout.index, range, direction)?;
         let Some(mut entry) = entries.next()? else { return Ok(None) };
         let key = layout::Placed::decode(entry.value()?)?.key.to_vec();
         drop(entries);

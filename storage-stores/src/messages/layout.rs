@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use storage_core::key::{Decoder, FromTuple, Template};
+use storage_core::key::{Decoder, FromTuple, Template, unpack};
 use storage_core::{
     Codec, CommitTime, Error, Key, KeyRange, Keyspace, Kind, Number, Result, Sequence, Timestamp,
 };
@@ -13,59 +13,48 @@ use super::json::Json;
 use super::message::Message;
 use super::names;
 
-/// The keyspaces of the store, and the keys in them. Each key begins with the number of its namespace.
+/// The keyspaces of the store whose keys begin with the number of a namespace.
+///
+/// What names a message stands in one keyspace beside everything else that is small: an engine writes records of one
+/// keyspace in one go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     /// (namespace, stream, position) to the message itself.
     pub(super) messages: Keyspace,
-    /// (namespace, global position) to where the message stands.
-    pub(super) log: Keyspace,
-    /// (namespace, category, global position) to the same.
-    pub(super) categories: Keyspace,
-    /// (namespace, id) to the key of the message.
-    pub(super) ids: Keyspace,
-    /// (namespace, stream) to its head.
-    pub(super) heads: Keyspace,
-    /// (namespace, stream, type) to the position of the last message of a type that the head has no place for.
-    pub(super) types: Keyspace,
-    /// The counters.
-    pub(super) counters: Keyspace,
-    /// (namespace, name) to the position that a consumer has stored.
-    pub(super) positions: Keyspace,
-    /// (namespace, group, member) to the place of a member.
-    pub(super) members: Keyspace,
+    /// (namespace, part, ...) to everything else.
+    pub(super) index: Keyspace,
 }
 
-/// Counters of a namespace are (namespace, which), of a category (namespace, which, category).
+/// Counter: the last global position.
 const LAST: u8 = 0;
+/// Counter: the global positions up to that at which no message stands.
 const MISSING: u8 = 1;
+/// Counters by category: its streams, and its messages.
 const CATEGORY_STREAMS: u8 = 2;
 const CATEGORY_MESSAGES: u8 = 3;
+/// By global position: where the message stands.
+const LOG: u8 = 4;
+/// The same by category and global position.
+const CATEGORY: u8 = 5;
+/// By id: the key of the message.
+const ID: u8 = 6;
+/// By stream: its head.
+const HEAD: u8 = 7;
+/// By stream and type: the position of the last message of a type that the head has no place for.
+const TYPE: u8 = 8;
+/// By name: the position that a consumer has stored.
+const POSITION: u8 = 9;
+/// By group, and by group and member: its size, and the place.
+const GROUP: u8 = 10;
 
 impl Layout {
     pub(super) fn new() -> Result<Self> {
-        Ok(Layout {
-            messages: Keyspace::new("messages")?,
-            log: Keyspace::new("message_log")?,
-            categories: Keyspace::new("message_categories")?,
-            ids: Keyspace::new("message_ids")?,
-            heads: Keyspace::new("message_heads")?,
-            types: Keyspace::new("message_types")?,
-            counters: Keyspace::new("message_counters")?,
-            positions: Keyspace::new("message_positions")?,
-            members: Keyspace::new("message_members")?,
-        })
-    }
-
-    /// Those whose keys begin with the number of a namespace: all.
-    pub(super) fn all(&self) -> [Keyspace; 9] {
-        let Layout { messages, log, categories, ids, heads, types, counters, positions, members } = *self;
-        [messages, log, categories, ids, heads, types, counters, positions, members]
+        Ok(Layout { messages: Keyspace::new("messages")?, index: Keyspace::new("message_index")? })
     }
 
     /// The sequence of the global positions of a namespace. It holds the last one drawn.
     pub(super) fn global_positions(&self, namespace: u64) -> Result<Sequence> {
-        Ok(Sequence::new(self.counters, &last_key(namespace)?)?.starting_at(1))
+        Ok(Sequence::new(self.index, &last_key(namespace)?)?.starting_at(1))
     }
 }
 
@@ -103,24 +92,96 @@ pub(super) fn message_key(namespace: u64, stream: &str, position: u64) -> Result
     Key::of(&(namespace, stream, position))
 }
 
+/// The key of a message whose value waits for the commit.
+pub(super) fn message_template(namespace: u64, stream: &str, position: u64) -> Template<Key> {
+    Template::of(&(namespace, stream, position))
+}
+
+/// The key of a head whose value waits for the commit.
+pub(super) fn head_template(namespace: u64, stream: &str) -> Template<Key> {
+    Template::of(&(namespace, HEAD, stream))
+}
+
 pub(super) fn log_key(namespace: u64, global_position: Number) -> Template<Key> {
-    Template::of(&(namespace, global_position))
+    Template::of(&(namespace, LOG, global_position))
 }
 
 pub(super) fn category_key(namespace: u64, category: &str, global_position: Number) -> Template<Key> {
-    Template::of(&(namespace, category, global_position))
+    Template::of(&(namespace, CATEGORY, category, global_position))
+}
+
+/// The key of an entry of the log whose position is known.
+pub(super) fn known_log_key(namespace: u64, global_position: u64) -> Result<Key> {
+    Key::of(&(namespace, LOG, global_position))
+}
+
+/// The key of an entry of a category whose position is known.
+pub(super) fn known_category_key(namespace: u64, category: &str, global_position: u64) -> Result<Key> {
+    Key::of(&(namespace, CATEGORY, category, global_position))
 }
 
 pub(super) fn id_key(namespace: u64, id: Uuid) -> Result<Key> {
-    Key::of(&(namespace, id))
+    Key::of(&(namespace, ID, id))
 }
 
 pub(super) fn head_key(namespace: u64, stream: &str) -> Result<Key> {
-    Key::of(&(namespace, stream))
+    Key::of(&(namespace, HEAD, stream))
 }
 
 pub(super) fn type_key(namespace: u64, stream: &str, message_type: &str) -> Result<Key> {
-    Key::of(&(namespace, stream, message_type))
+    Key::of(&(namespace, TYPE, stream, message_type))
+}
+
+pub(super) fn position_key(namespace: u64, consumer: &str) -> Result<Key> {
+    Key::of(&(namespace, POSITION, consumer))
+}
+
+pub(super) fn group_key(namespace: u64, group: &str) -> Result<Key> {
+    Key::of(&(namespace, GROUP, group))
+}
+
+pub(super) fn member_key(namespace: u64, group: &str, member: u64) -> Result<Key> {
+    Key::of(&(namespace, GROUP, group, member))
+}
+
+/// The messages of a stream.
+pub(super) fn stream_range(namespace: u64, stream: &str) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, stream))
+}
+
+/// The entries of a category.
+pub(super) fn category_range(namespace: u64, category: &str) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, CATEGORY, category))
+}
+
+/// The entries of all messages.
+pub(super) fn log_range(namespace: u64) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, LOG))
+}
+
+/// The ids of all messages.
+pub(super) fn id_range(namespace: u64) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, ID))
+}
+
+/// The id of such a key.
+pub(super) fn id_in(key: &[u8]) -> Result<Uuid> {
+    unpack::<(u64, u8, Uuid)>(key).map(|(_, _, id)| id)
+}
+
+/// The types of a stream that its head has no place for.
+pub(super) fn type_range(namespace: u64, stream: &str) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, TYPE, stream))
+}
+
+/// The positions of all consumers.
+pub(super) fn position_range(namespace: u64) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, POSITION))
+}
+
+/// A group and its places.
+pub(super) fn group_range(namespace: u64, group: &str) -> Result<KeyRange> {
+    KeyRange::within(&(namespace, GROUP, group))
 }
 
 /// The number at the end of a key, behind a prefix of so many bytes.
@@ -334,18 +395,21 @@ pub(super) fn number_of(value: &[u8]) -> Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// The names that begin with `prefix`, as the last element of keys that begin with `namespace`.
-pub(super) fn names_from(namespace: u64, prefix: &str) -> Result<KeyRange> {
-    let whole = Key::of(&(namespace, prefix))?;
+/// The heads of the streams whose names begin with `prefix`.
+pub(super) fn heads_from(namespace: u64, prefix: &str) -> Result<KeyRange> {
+    let whole = head_key(namespace, prefix)?;
     // A NUL ends a string: without it, longer ones follow.
     Ok(KeyRange::prefix(&whole[..whole.len() - 1]))
 }
 
-/// The name at the end of such a key.
+/// The name at the end of the key of a head, or of a stored position.
 pub(super) fn name_in(key: &[u8]) -> Result<String> {
     let mut decoder = Decoder::new(key);
     decoder.take_u64()?;
-    String::unpack(&mut decoder)
+    decoder.take_u64()?;
+    let name = String::unpack(&mut decoder)?;
+    decoder.finish()?;
+    Ok(name)
 }
 
 #[cfg(test)]

@@ -102,8 +102,8 @@ impl<E: Engine> Messages<E> {
     /// The streams, by name.
     pub fn streams(&self, listing: &StreamListing) -> Result<Streams> {
         let view = self.view()?;
-        let keyspace = self.store.layout.heads;
-        let mut range = layout::names_from(view.number, &listing.prefix)?;
+        let keyspace = self.store.layout.index;
+        let mut range = layout::heads_from(view.number, &listing.prefix)?;
         if let Some(after) = &listing.after {
             range = range.after(&layout::head_key(view.number, after)?);
         }
@@ -146,7 +146,7 @@ impl<E: Engine> Messages<E> {
     /// Every category that has a stream, by name.
     pub fn categories(&self) -> Result<Vec<CategoryInfo>> {
         let view = self.view()?;
-        let counters = self.store.layout.counters;
+        let counters = self.store.layout.index;
         let range = layout::category_streams(view.number)?;
         let mut categories = Vec::new();
         for key in view.snapshot.range(counters, &range, Direction::Forward)?.keys()? {

@@ -9,8 +9,8 @@ use super::json::Json;
 /// The longest name of a stream in bytes.
 pub const STREAM_NAME_LEN_MAX: usize = 1024;
 
-/// The longest type of a message in bytes.
-pub const MESSAGE_TYPE_LEN_MAX: usize = 1024;
+/// The longest type of a message in bytes: together with the longest name of a stream it fits into a key.
+pub const MESSAGE_TYPE_LEN_MAX: usize = 1000;
 
 /// The most bytes of type, data and metadata that one message has, unless set lower: 16 MiB, less what is kept beside.
 pub const MESSAGE_LEN_MAX: usize = storage_core::limits::VALUE_LEN_MAX - 4096;

@@ -84,7 +84,7 @@ impl<E: Engine> Messages<E> {
     pub fn get(&self, id: Uuid) -> Result<Option<Message>> {
         let view = self.view()?;
         let key = layout::id_key(view.number, id)?;
-        let Some(found) = view.snapshot.get(self.store.layout.ids, &key)? else { return Ok(None) };
+        let Some(found) = view.snapshot.get(self.store.layout.index, &key)? else { return Ok(None) };
         view.message(&self.store, &found)
     }
 
@@ -174,8 +174,7 @@ impl<E: Engine> View<E> {
         let mut reader = Reader::new(query, self.record.times, places.start().len());
         match source {
             Source::Stream(stream) => self.read_stream(store, stream, &range, &mut reader)?,
-            Source::Category(_) => self.read_entries(store, store.layout.categories, &range, &mut reader)?,
-            Source::All => self.read_entries(store, store.layout.log, &range, &mut reader)?,
+            Source::Category(_) | Source::All => self.read_entries(store, &range, &mut reader)?,
         }
         Ok(reader.into_page(query))
     }
@@ -183,8 +182,9 @@ impl<E: Engine> View<E> {
     /// The keys of a source. Each ends with a position.
     pub(super) fn places(&self, source: Source<'_>) -> Result<KeyRange> {
         Ok(match source {
-            Source::Stream(name) | Source::Category(name) => KeyRange::within(&(self.number, name))?,
-            Source::All => KeyRange::within(&self.number)?,
+            Source::Stream(stream) => layout::stream_range(self.number, stream)?,
+            Source::Category(category) => layout::category_range(self.number, category)?,
+            Source::All => layout::log_range(self.number)?,
         })
     }
 
@@ -214,13 +214,8 @@ impl<E: Engine> View<E> {
         Ok(())
     }
 
-    fn read_entries(
-        &self,
-        store: &MessageStore<E>,
-        keyspace: storage_core::Keyspace,
-        range: &KeyRange,
-        reader: &mut Reader<'_>,
-    ) -> Result<()> {
+    fn read_entries(&self, store: &MessageStore<E>, range: &KeyRange, reader: &mut Reader<'_>) -> Result<()> {
+        let keyspace = store.layout.index;
         let mut entries = self.snapshot.range(keyspace, range, reader.direction)?;
         while !reader.is_full() && !reader.is_end {
             let mut keys: Vec<Key> = Vec::new();
@@ -288,8 +283,8 @@ impl<E: Engine> View<E> {
 
     pub(super) fn head(&self, store: &MessageStore<E>, stream: &str) -> Result<Option<Head>> {
         let key = layout::head_key(self.number, stream)?;
-        let found = self.snapshot.get(store.layout.heads, &key)?;
-        let decode = |value: &[u8]| Head::decode(value).map_err(|error| error.at(store.layout.heads, &key));
+        let found = self.snapshot.get(store.layout.index, &key)?;
+        let decode = |value: &[u8]| Head::decode(value).map_err(|error| error.at(store.layout.index, &key));
         Ok(found.map(|found| decode(&found)).transpose()?)
     }
 
@@ -300,9 +295,9 @@ impl<E: Engine> View<E> {
         message_type: &str,
     ) -> Result<Option<u64>> {
         let key = layout::type_key(self.number, stream, message_type)?;
-        let found = self.snapshot.get(store.layout.types, &key)?;
+        let found = self.snapshot.get(store.layout.index, &key)?;
         let decode =
-            |value: &[u8]| layout::number_of(value).map_err(|error| error.at(store.layout.types, &key));
+            |value: &[u8]| layout::number_of(value).map_err(|error| error.at(store.layout.index, &key));
         Ok(found.map(|found| decode(&found)).transpose()?)
     }
 

@@ -105,15 +105,15 @@ impl<E: Engine> Messages<E> {
             if !existed {
                 return Ok(NOTHING);
             }
-            let range = KeyRange::within(&(number, stream))?;
+            let range = layout::stream_range(number, stream)?;
             let step = store.delete_messages(txn, number, stream, &range, known, |_, _| true)?;
             if let Step::Unreadable(_) = step {
                 return Ok(step);
             }
-            txn.delete_range(store.layout.types, range)?;
-            txn.delete(store.layout.heads, layout::head_key(number, stream)?)?;
+            txn.delete_range(store.layout.index, layout::type_range(number, stream)?)?;
+            txn.delete(store.layout.index, layout::head_key(number, stream)?)?;
             let category = names::category(stream);
-            txn.add(store.layout.counters, layout::category_streams_key(number, category)?, -1)?;
+            txn.add(store.layout.index, layout::category_streams_key(number, category)?, -1)?;
             Ok(step)
         })
     }
@@ -122,7 +122,7 @@ impl<E: Engine> Messages<E> {
     /// written on from there.
     pub fn truncate_stream(&self, stream: &str, before: u64) -> Result<u64> {
         self.delete(|txn, store, number, known| {
-            let range = KeyRange::within(&(number, stream))?;
+            let range = layout::stream_range(number, stream)?;
             let range = range.before(&at(&range, before));
             store.truncate(txn, number, stream, &range, known, |_, _| true)
         })
@@ -137,7 +137,7 @@ impl<E: Engine> Messages<E> {
             let part = self.delete(|txn, store, number, known| {
                 let Some(head) = store.head(txn, number, stream)? else { return Ok(NOTHING) };
                 let bounds = retention.bounds(head.messages, txn.now());
-                let range = KeyRange::within(&(number, stream))?;
+                let range = layout::stream_range(number, stream)?;
                 store.truncate(txn, number, stream, &range, known, |index, time| {
                     let is_old = bounds.oldest.is_some_and(|oldest| time.is_some_and(|time| time <= oldest));
                     index < DELETED_MAX && (index < bounds.excess || is_old)
@@ -282,16 +282,16 @@ impl<E: Engine> MessageStore<E> {
             let (global_position, id) = entries.unwrap_or_default();
             txn.delete(self.layout.messages, key)?;
             if let Some(at) = global_position {
-                txn.delete(self.layout.log, Key::of(&(number, at))?)?;
-                txn.delete(self.layout.categories, Key::of(&(number, category, at))?)?;
+                txn.delete(self.layout.index, layout::known_log_key(number, at)?)?;
+                txn.delete(self.layout.index, layout::known_category_key(number, category, at)?)?;
             }
             if let Some(id) = id {
-                txn.delete(self.layout.ids, layout::id_key(number, id)?)?;
+                txn.delete(self.layout.index, layout::id_key(number, id)?)?;
             }
         }
         let count = i64::try_from(doomed.len()).expect("a transaction is shorter");
-        txn.add(self.layout.counters, layout::missing_key(number)?, count)?;
-        Ok(txn.add(self.layout.counters, layout::category_messages_key(number, category)?, -count)?)
+        txn.add(self.layout.index, layout::missing_key(number)?, count)?;
+        Ok(txn.add(self.layout.index, layout::category_messages_key(number, category)?, -count)?)
     }
 
     /// Forgets the types without a place in the head whose last message was before a position.
@@ -303,8 +303,8 @@ impl<E: Engine> MessageStore<E> {
         first_kept: u64,
     ) -> Result<()> {
         let mut gone = Vec::new();
-        let range = KeyRange::within(&(number, stream))?;
-        let mut types = txn.range(self.layout.types, range, Direction::Forward)?;
+        let range = layout::type_range(number, stream)?;
+        let mut types = txn.range(self.layout.index, range, Direction::Forward)?;
         while let Some(mut entry) = types.next()? {
             let (key, value) = entry.pair()?;
             if layout::number_of(value)? < first_kept {
@@ -312,7 +312,7 @@ impl<E: Engine> MessageStore<E> {
             }
         }
         drop(types);
-        Ok(gone.iter().try_for_each(|key| txn.delete(self.layout.types, key))?)
+        Ok(gone.iter().try_for_each(|key| txn.delete(self.layout.index, key))?)
     }
 }
 
@@ -320,19 +320,20 @@ impl<E: Engine> View<E> {
     /// Finds the entries of messages that cannot be read, by looking at all of the namespace.
     fn find_entries(&self, store: &MessageStore<E>, keys: Vec<Key>, known: &mut Entries) -> Result<()> {
         known.extend(keys.into_iter().map(|key| (key, (None, None))));
-        let range = KeyRange::within(&self.number)?;
-        let mut log = self.snapshot.range(store.layout.log, &range, Direction::Forward)?;
+        let range = layout::log_range(self.number)?;
+        let mut log = self.snapshot.range(store.layout.index, &range, Direction::Forward)?;
         while let Some(mut entry) = log.next()? {
             let (key, value) = entry.pair()?;
             if let Some(found) = Placed::decode(value).ok().and_then(|placed| known.get_mut(placed.key)) {
                 found.0 = Some(layout::number_behind(key, range.start().len())?);
             }
         }
-        let mut ids = self.snapshot.range(store.layout.ids, &range, Direction::Forward)?;
+        let ids = layout::id_range(self.number)?;
+        let mut ids = self.snapshot.range(store.layout.index, &ids, Direction::Forward)?;
         while let Some(mut entry) = ids.next()? {
             let (key, value) = entry.pair()?;
             if let Some(found) = known.get_mut(value) {
-                found.1 = Some(Key::from(key).unpack::<(u64, Uuid)>()?.1);
+                found.1 = Some(layout::id_in(key)?);
             }
         }
         Ok(())
@@ -346,14 +347,14 @@ impl<E: Engine> View<E> {
         retention: &Retention,
     ) -> Result<Vec<String>> {
         let bare = KeyRange::point(&layout::head_key(self.number, category)?);
-        let others = layout::names_from(self.number, &format!("{category}-"))?;
+        let others = layout::heads_from(self.number, &format!("{category}-"))?;
         let mut overfull = Vec::new();
         for range in [bare, others] {
-            let mut heads = self.snapshot.range(store.layout.heads, &range, Direction::Forward)?;
+            let mut heads = self.snapshot.range(store.layout.index, &range, Direction::Forward)?;
             while let Some(mut entry) = heads.next()? {
                 let (key, value) = entry.pair()?;
                 let stream = layout::name_in(key)?;
-                let head = layout::Head::decode(value).map_err(|error| error.at(store.layout.heads, key))?;
+                let head = layout::Head::decode(value).map_err(|error| error.at(store.layout.index, key))?;
                 let bounds = retention.bounds(head.messages, self.snapshot.now());
                 if head.messages > 0 && (bounds.excess > 0 || self.begins_old(store, &stream, &bounds)?) {
                     overfull.push(stream);

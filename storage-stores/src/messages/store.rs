@@ -283,9 +283,9 @@ impl<E: Engine> MessageStore<E> {
     }
 
     fn delete_all(&self, txn: &mut Transaction<'_, E>, number: u64) -> Result<u64> {
-        let last = txn.counter(self.layout.counters, layout::last_key(number)?)?;
-        let missing = txn.counter(self.layout.counters, layout::missing_key(number)?)?;
-        for keyspace in self.layout.all() {
+        let last = txn.counter(self.layout.index, layout::last_key(number)?)?;
+        let missing = txn.counter(self.layout.index, layout::missing_key(number)?)?;
+        for keyspace in [self.layout.messages, self.layout.index] {
             txn.delete_range(keyspace, KeyRange::within(&number)?)?;
         }
         Ok((last - missing).unsigned_abs())
@@ -306,7 +306,7 @@ impl<E: Engine> MessageStore<E> {
 
     /// The sequence of the numbers of namespaces. No namespace has the number 0, under which it stands.
     fn numbers(&self) -> Result<Sequence> {
-        Ok(Sequence::new(self.layout.counters, &layout::last_key(0)?)?.starting_at(1))
+        Ok(Sequence::new(self.layout.index, &layout::last_key(0)?)?.starting_at(1))
     }
 
     fn describe(
@@ -318,8 +318,8 @@ impl<E: Engine> MessageStore<E> {
         let number = record.number();
         let mut streams = 0;
         let range = layout::category_streams(number)?;
-        for key in snapshot.range(self.layout.counters, &range, Direction::Forward)?.keys()? {
-            streams += snapshot.counter(self.layout.counters, &key)?.unsigned_abs();
+        for key in snapshot.range(self.layout.index, &range, Direction::Forward)?.keys()? {
+            streams += snapshot.counter(self.layout.index, &key)?.unsigned_abs();
         }
         Ok(NamespaceInfo {
             name,
@@ -334,15 +334,15 @@ impl<E: Engine> MessageStore<E> {
 
     /// How many messages a namespace has.
     pub(super) fn count(&self, snapshot: &Snapshot<E>, number: u64) -> Result<u64> {
-        let last = snapshot.counter(self.layout.counters, layout::last_key(number)?)?;
-        let missing = snapshot.counter(self.layout.counters, layout::missing_key(number)?)?;
+        let last = snapshot.counter(self.layout.index, layout::last_key(number)?)?;
+        let missing = snapshot.counter(self.layout.index, layout::missing_key(number)?)?;
         Ok((last - missing).unsigned_abs())
     }
 
     /// The time of the last message of a namespace that can be read.
     pub(super) fn last_time(&self, snapshot: &Snapshot<E>, number: u64) -> Result<Option<Timestamp>> {
-        let range = KeyRange::within(&number)?;
-        let mut entries = snapshot.range(self.layout.log, &range, Direction::Reverse)?;
+        let range = layout::log_range(number)?;
+        let mut entries = snapshot.range(self.layout.index, &range, Direction::Reverse)?;
         while let Some(mut entry) = entries.next()? {
             let key = layout::Placed::decode(entry.value()?)?.key.to_vec();
             match snapshot.get(self.layout.messages, &key) {

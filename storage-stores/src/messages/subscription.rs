@@ -111,8 +111,7 @@ impl<E: Engine> Messages<E> {
         let layout = &self.store.layout;
         let keyspace = match source {
             Source::Stream(_) => layout.messages,
-            Source::Category(_) => layout.categories,
-            Source::All => layout.log,
+            Source::Category(_) | Source::All => layout.index,
         };
         Ok(self.store.db.watch(keyspace, view.places(source)?)?)
     }

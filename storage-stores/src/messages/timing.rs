@@ -121,8 +121,7 @@ impl<E: Engine> Finder<'_, E> {
     fn keyspace(&self) -> storage_core::Keyspace {
         match self.source {
             Source::Stream(_) => self.store.layout.messages,
-            Source::Category(_) => self.store.layout.categories,
-            Source::All => self.store.layout.log,
+            Source::Category(_) | Source::All => self.store.layout.index,
         }
     }
 }

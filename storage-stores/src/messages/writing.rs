@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use storage_core::key::Template;
 use storage_core::{Attributes, CommitTime, Engine, Number, Timestamp, Transaction};
 use uuid::Uuid;
 
@@ -289,7 +288,7 @@ impl<E: Engine> MessageStore<E> {
         let taken = |draft: &Draft<'_>| match draft.origin {
             Origin::Fresh => Ok(None),
             Origin::Made | Origin::Given => {
-                Ok(txn.get(self.layout.ids, layout::id_key(number, draft.id)?)?.map(|found| found.to_vec()))
+                Ok(txn.get(self.layout.index, layout::id_key(number, draft.id)?)?.map(|found| found.to_vec()))
             }
         };
         drafts.iter().map(taken).collect()
@@ -341,8 +340,8 @@ impl<E: Engine> MessageStore<E> {
     /// The head of a stream; `None` if it has none.
     pub(super) fn head(&self, txn: &Transaction<'_, E>, number: u64, stream: &str) -> Result<Option<Head>> {
         let key = layout::head_key(number, stream)?;
-        let found = txn.get(self.layout.heads, &key)?;
-        let decode = |value: &[u8]| Head::decode(value).map_err(|error| error.at(self.layout.heads, &key));
+        let found = txn.get(self.layout.index, &key)?;
+        let decode = |value: &[u8]| Head::decode(value).map_err(|error| error.at(self.layout.index, &key));
         Ok(found.map(|found| decode(&found)).transpose()?)
     }
 
@@ -401,9 +400,9 @@ impl<E: Engine> MessageStore<E> {
             if let Some(head) = head.filter(|_| count > 0) {
                 self.put_head(txn, number, stream, &head)?;
                 let category = names::category(stream);
-                txn.add(self.layout.counters, layout::category_messages_key(number, category)?, count)?;
+                txn.add(self.layout.index, layout::category_messages_key(number, category)?, count)?;
                 if !existed {
-                    txn.add(self.layout.counters, layout::category_streams_key(number, category)?, 1)?;
+                    txn.add(self.layout.index, layout::category_streams_key(number, category)?, 1)?;
                 }
             }
         }
@@ -417,8 +416,8 @@ impl<E: Engine> MessageStore<E> {
         stream: &str,
         head: &Head,
     ) -> Result<()> {
-        let key = Template::of(&(number, stream));
-        Ok(txn.put_template(self.layout.heads, key, head.template()?, Attributes::new())?)
+        let key = layout::head_template(number, stream);
+        Ok(txn.put_template(self.layout.index, key, head.template()?, Attributes::new())?)
     }
 
     pub(super) fn put_type(
@@ -430,7 +429,7 @@ impl<E: Engine> MessageStore<E> {
         position: u64,
     ) -> Result<()> {
         let key = layout::type_key(number, stream, message_type)?;
-        Ok(txn.put(self.layout.types, key, layout::number_value(position))?)
+        Ok(txn.put(self.layout.index, key, layout::number_value(position))?)
     }
 
     fn put_message(
@@ -469,10 +468,10 @@ impl<E: Engine> MessageStore<E> {
         let at = stored.global_position;
         let attributes = Attributes::new();
         let category = layout::category_key(number, names::category(stream), at);
-        txn.put(layout.ids, layout::id_key(number, Uuid::from_u128(stored.id))?, &key)?;
-        txn.put_template(layout.log, layout::log_key(number, at), place.clone().into(), attributes)?;
-        txn.put_template(layout.categories, category, place.into(), attributes)?;
-        let message = Template::of(&(number, stream, position));
+        txn.put(layout.index, layout::id_key(number, Uuid::from_u128(stored.id))?, &key)?;
+        txn.put_template(layout.index, layout::log_key(number, at), place.clone().into(), attributes)?;
+        txn.put_template(layout.index, category, place.into(), attributes)?;
+        let message = layout::message_template(number, stream, position);
         Ok(txn.put_template(layout.messages, message, stored.template()?, attributes)?)
     }
 
