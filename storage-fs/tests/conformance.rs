@@ -55,3 +55,13 @@ mod tasks {
         Damageable(move || super::open(&directory, Form::Lines))
     });
 }
+
+mod messages {
+    use storage_conformance::{Damageable, message_suite};
+    use storage_fs::Form;
+
+    message_suite!({
+        let directory = super::directory();
+        Damageable(move || super::open(&directory, Form::Lines))
+    });
+}
