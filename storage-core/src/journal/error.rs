@@ -1,6 +1,7 @@
 //! What the journal's failures mean to a caller.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::io;
 
 use crate::error::{Error, Kind};
@@ -20,7 +21,7 @@ pub(crate) fn io(engine: &'static str, doing: &'static str, cause: io::Error) ->
 
 /// The error of a commit of which it is not known whether the journal holds it.
 #[cold]
-pub(crate) fn unknown(engine: &'static str, cause: io::Error) -> Error {
+pub(crate) fn unknown(engine: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     let message = "the journal failed while it took the commit: it is there whole, or not at all";
     Error::new(Kind::CommitUnknown, message).in_engine(engine).during("commit").caused_by(cause)
 }

@@ -159,9 +159,9 @@ impl Log {
 
     /// Appends, durably, that the commit that was appended last did not take place: its version is free again.
     ///
-    /// `CommitUnknown` if that fails.
+    /// `CommitUnknown` if that fails, or if the log broke since: the commit then stands where it was appended.
     pub fn abort(&mut self, version: u64) -> Result<()> {
-        self.check()?;
+        self.check().map_err(|broken| error::unknown(self.engine, broken))?;
         let mut frame = Vec::with_capacity(FRAME_LEN);
         frame::write_abort(&mut frame, version);
         let done = self.write_at_tail(&mut frame).and_then(|()| self.sync_tail());

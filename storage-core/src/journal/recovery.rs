@@ -48,7 +48,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
     let (files, durable) = match opened.files {
         Some(files) => {
             // Both files hold nothing that the engine lacks from here on, so one of another length can go.
-            let durable = engine.checkpoint(begun, u64::MAX)?;
+            let durable = engine.checkpoint(begun, u64::MAX).map_err(not_committed)?;
             let is_resized = files.iter().any(|(file, _)| file.len_bytes() != len);
             let files = match is_resized {
                 true => [made(0)?, made(1)?],
@@ -63,7 +63,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
             // The engine may say that there is a journal only once there is one.
             let files = [made(0)?, made(1)?];
             sync_directory()?;
-            (files, engine.checkpoint(begun, u64::MAX)?)
+            (files, engine.checkpoint(begun, u64::MAX).map_err(not_committed)?)
         }
     };
     let begin = |index: usize| {
@@ -91,7 +91,7 @@ pub fn retire<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk) -> Result<()>
     let opened = Opened::look(engine, disk)?;
     if opened.mark.epochs.presence == Presence::Present {
         opened.replay(engine, disk)?;
-        engine.checkpoint(opened.mark.epochs.next(Presence::Absent), u64::MAX)?;
+        engine.checkpoint(opened.mark.epochs.next(Presence::Absent), u64::MAX).map_err(not_committed)?;
     } else if !opened.has_leftovers {
         return Ok(());
     }
@@ -306,7 +306,7 @@ impl<'a> Commits<'a> {
     }
 }
 
-/// What an engine says of a commit that is being replayed: it is in the journal, whatever became of it in the engine.
+/// What an engine says of what it is to take over: all of it is in the journal, whatever became of it in the engine.
 pub(super) fn not_committed(cause: Error) -> Error {
     match cause.is_not_committed() {
         true => cause,
