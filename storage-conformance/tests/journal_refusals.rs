@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::error::Error as _;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread;
 
 use parking_lot::Mutex;
@@ -126,11 +128,20 @@ impl Journalled for Wayward {
 }
 
 fn open(disk: &SimDisk, checkpoints: Checkpoints, answers: Answers) -> Result<Journal<Wayward>> {
+    open_with(disk, 2_500, checkpoints, answers)
+}
+
+fn open_with(
+    disk: &SimDisk,
+    unsaved_bytes_max: u64,
+    checkpoints: Checkpoints,
+    answers: Answers,
+) -> Result<Journal<Wayward>> {
     let image = ImageEngine::open(Arc::new(disk.clone()), ImageLie::None)?;
     let engine = Wayward { image, answers, is_open: AtomicBool::new(false) };
     let options = JournalOptions::default()
         .with_file_len(8 << 10)
-        .with_unsaved_bytes_max(2_500)
+        .with_unsaved_bytes_max(unsaved_bytes_max)
         .with_checkpoints(checkpoints);
     let journal = Journal::open(engine, Arc::new(disk.clone()), options)?;
     journal.engine().is_open.store(true, Ordering::SeqCst);
@@ -358,5 +369,60 @@ fn nothing_follows_a_commit_in_which_the_engine_panicked() {
         let after = open(&SimDisk::new(kept(&disk)), Checkpoints::InCommits, does()).unwrap();
         let expected = Some("short").filter(|short| *short == first);
         assert_eq!(found(&after).as_deref(), expected);
+    }
+}
+
+/// Nobody is told of a checkpoint that fails behind a commit, so the next one tells why it is refused.
+#[test]
+fn commit_that_is_refused_after_a_failed_checkpoint_tells_what_failed() {
+    let disk = SimDisk::new(Image::new());
+    let answers = |asked| match asked {
+        Asked::Checkpoint => Answer::Refuses(Kind::Unavailable),
+        Asked::Apply(_) => Answer::Does,
+    };
+    let journal = open(&disk, Checkpoints::InCommits, Box::new(answers)).unwrap();
+    let value = "v".repeat(900);
+    let commit = || journal.commit(Commit::new(&one(&value), Durability::Deferred));
+    let error = iter::repeat_with(commit).take(4).find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.source().unwrap().to_string().contains("told to fail"), "{error:?}");
+    assert!(format!("{:?}", journal.sync().unwrap_err()).contains("told to fail"));
+}
+
+/// Commits that want a checkpoint while one is made, and one that has no room before it is done, make no second one.
+#[test]
+fn checkpoint_under_way_serves_all_who_want_one() {
+    for _ in 0..20 {
+        let (begun, has_begun) = mpsc::channel();
+        let (go, may_go) = mpsc::channel();
+        let gate = Mutex::new(Some((begun, may_go)));
+        let made = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&made);
+        let answers = move |asked| {
+            if asked == Asked::Checkpoint {
+                seen.fetch_add(1, Ordering::SeqCst);
+                if let Some((begun, may_go)) = gate.lock().take() {
+                    begun.send(()).unwrap();
+                    may_go.recv().unwrap();
+                }
+            }
+            Answer::Does
+        };
+        let journal =
+            open_with(&SimDisk::new(Image::new()), u64::MAX, Checkpoints::InBackground, Box::new(answers));
+        let journal = journal.unwrap();
+        let value = "v".repeat(900);
+        let commit = || journal.commit(Commit::new(&one(&value), Durability::Deferred)).unwrap();
+        // Four fill a file, so the fifth asks for a checkpoint, as does every one until it is made.
+        (0..5).for_each(|_| commit());
+        has_begun.recv().unwrap();
+        (5..8).for_each(|_| commit());
+        thread::scope(|scope| {
+            scope.spawn(commit);
+            go.send(()).unwrap();
+        });
+        drop(journal);
+        // The ninth has made the second file full.
+        assert!(made.load(Ordering::SeqCst) <= 2, "{made:?}");
     }
 }

@@ -249,7 +249,7 @@ impl<E: Journalled> Shared<E> {
             let appended = self.log.lock().append(frame, durability)?;
             match appended {
                 Appended::Written | Appended::WrittenInOther => return Ok(()),
-                Appended::NoRoom => self.checkpoint()?,
+                Appended::NoRoom => self.make_room()?,
             }
         }
     }
@@ -274,7 +274,7 @@ impl<E: Journalled> Shared<E> {
     }
 
     /// Whether a checkpoint is worth its while.
-    fn is_checkpoint_due(&self) -> bool {
+    pub(super) fn is_checkpoint_due(&self) -> bool {
         self.engine.unsaved_bytes() >= self.options.unsaved_bytes_max || self.log.lock().full().is_some()
     }
 }
@@ -314,7 +314,7 @@ impl<E: Journalled> Engine for Journal<E> {
         if let Err(refused) = self.shared.commit(&mut turn, commit.batch, commit.durability) {
             if refused.kind() == Kind::Full {
                 // There may be room again: a checkpoint finds out.
-                self.keeper.ring();
+                self.keeper.ring_within(Duration::ZERO);
             }
             return Err(refused);
         }

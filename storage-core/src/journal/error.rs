@@ -28,8 +28,13 @@ pub(crate) fn unknown(engine: &'static str, cause: impl Into<Box<dyn StdError + 
 
 /// The error of every call after a failure of the journal.
 #[cold]
-pub(crate) fn broken(engine: &'static str) -> Error {
-    Error::new(Kind::Unavailable, "the journal failed before: open the store again").in_engine(engine)
+pub(crate) fn broken(engine: &'static str, cause: Option<Error>) -> Error {
+    let message = "the journal failed before: open the store again";
+    let broken = Error::new(Kind::Unavailable, message).in_engine(engine);
+    match cause {
+        Some(cause) => broken.caused_by(cause),
+        None => broken,
+    }
 }
 
 /// The error of a journal that is not what was written.

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::engine::Durability;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::error;
 use super::file::JournalFile;
@@ -54,10 +54,11 @@ enum Other {
     Full { last: u64 },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Whole,
-    Broken,
+    /// With what broke it, where that was not told to whoever writes.
+    Broken(Option<Error>),
 }
 
 /// What became of a record that was to be appended.
@@ -128,15 +129,24 @@ impl Log {
 
     /// Fails if the log is broken.
     pub fn check(&self) -> Result<()> {
-        match self.state {
+        match &self.state {
             State::Whole => Ok(()),
-            State::Broken => Err(error::broken(self.engine)),
+            State::Broken(cause) => Err(error::broken(self.engine, cause.as_ref().map(Error::share))),
         }
     }
 
     /// Refuses everything from now on.
     pub fn break_off(&mut self) {
-        self.state = State::Broken;
+        if matches!(self.state, State::Whole) {
+            self.state = State::Broken(None);
+        }
+    }
+
+    /// The same, and every refusal tells this failure, of which who writes knows nothing yet.
+    pub fn break_off_by(&mut self, cause: &Error) {
+        if matches!(self.state, State::Whole | State::Broken(None)) {
+            self.state = State::Broken(Some(cause.share()));
+        }
     }
 
     /// Seals and appends a commit, behind which room for its abort is kept.
@@ -254,7 +264,7 @@ impl Log {
 
     fn broken_if_failed(&mut self, done: io::Result<()>) -> io::Result<()> {
         if done.is_err() {
-            self.state = State::Broken;
+            self.break_off();
         }
         done
     }
