@@ -18,7 +18,7 @@ fn journal_that_may_only_be_read_is_looked_at() {
     let disk = OsDisk::within(directory.path());
     let open = || ImageEngine::open(Arc::new(disk.clone()), ImageLie::None).unwrap();
     let options = JournalOptions::default().with_file_len(8 << 10);
-    Journal::open(open(), &disk, options).unwrap().close().unwrap();
+    Journal::open(open(), Arc::new(disk.clone()), options).unwrap().close().unwrap();
     for file in fs::read_dir(directory.path()).unwrap() {
         fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o400)).unwrap();
     }

@@ -426,3 +426,14 @@ fn checkpoint_under_way_serves_all_who_want_one() {
         assert!(made.load(Ordering::SeqCst) <= 2, "{made:?}");
     }
 }
+
+#[test]
+fn what_a_crash_left_of_longer_files_goes() {
+    let disk = SimDisk::new(Image::new());
+    open(&disk, Checkpoints::InCommits, does()).unwrap().close().unwrap();
+    let mut image = kept(&disk);
+    image.insert("journal-1.new".to_owned(), vec![0; 1 << 20]);
+    let disk = SimDisk::new(image);
+    open(&disk, Checkpoints::InCommits, does()).unwrap().close().unwrap();
+    assert_eq!(kept(&disk).into_keys().collect::<Vec<_>>(), ["image", "journal-0", "journal-1"]);
+}
