@@ -16,7 +16,7 @@ use storage_conformance::crash::{
 };
 use storage_conformance::plain::PlainSnapshot;
 use storage_core::engine::{Commit, Intent, Journalled};
-use storage_core::journal::{Checkpoints, Epochs, Journal, JournalOptions, Mark};
+use storage_core::journal::{Checkpoints, Epochs, Journal, JournalOptions, Large, Mark};
 use storage_core::{
     Batch, Capabilities, Change, Decoded, Durability, Engine, Error, Key, Keyspace, Kind, Payload, Record,
     Result, Stamp, Write,
@@ -127,22 +127,16 @@ impl Journalled for Wayward {
     }
 }
 
-fn open(disk: &SimDisk, checkpoints: Checkpoints, answers: Answers) -> Result<Journal<Wayward>> {
-    open_with(disk, 2_500, checkpoints, answers)
+fn options(checkpoints: Checkpoints) -> JournalOptions {
+    JournalOptions::default()
+        .with_file_len(8 << 10)
+        .with_unsaved_bytes_max(2_500)
+        .with_checkpoints(checkpoints)
 }
 
-fn open_with(
-    disk: &SimDisk,
-    unsaved_bytes_max: u64,
-    checkpoints: Checkpoints,
-    answers: Answers,
-) -> Result<Journal<Wayward>> {
+fn open(disk: &SimDisk, options: JournalOptions, answers: Answers) -> Result<Journal<Wayward>> {
     let image = ImageEngine::open(Arc::new(disk.clone()), ImageLie::None)?;
     let engine = Wayward { image, answers, is_open: AtomicBool::new(false) };
-    let options = JournalOptions::default()
-        .with_file_len(8 << 10)
-        .with_unsaved_bytes_max(unsaved_bytes_max)
-        .with_checkpoints(checkpoints);
     let journal = Journal::open(engine, Arc::new(disk.clone()), options)?;
     journal.engine().is_open.store(true, Ordering::SeqCst);
     Ok(journal)
@@ -186,7 +180,8 @@ impl CrashSubject for Subject {
                 _ => Answer::Does,
             }
         };
-        open(disk, self.checkpoints, Box::new(answers))
+        let large = if self.seed % 2 == 0 { Large::Aside } else { Large::PastTheJournal };
+        open(disk, options(self.checkpoints).with_large(large), Box::new(answers))
     }
 
     fn checkpoint(&self, engine: &Journal<Wayward>) -> Result<()> {
@@ -284,12 +279,12 @@ fn refusal_that_the_journal_cannot_take_back_any_more_is_unknown() {
         Asked::Checkpoint => Answer::Refuses(Kind::Unavailable),
         Asked::Apply(_) => Answer::Does,
     };
-    let opened = Arc::new(open(&disk, Checkpoints::InCommits, Box::new(answers)).unwrap());
+    let opened = Arc::new(open(&disk, options(Checkpoints::InCommits), Box::new(answers)).unwrap());
     journal.set(Arc::downgrade(&opened)).unwrap();
     opened.commit(Commit::new(&one("first"), Durability::Sync)).unwrap();
     let error = opened.commit(Commit::new(&one("second"), Durability::Sync)).unwrap_err();
     drop(opened);
-    let after = open(&SimDisk::new(kept(&disk)), Checkpoints::InCommits, does()).unwrap();
+    let after = open(&SimDisk::new(kept(&disk)), options(Checkpoints::InCommits), does()).unwrap();
     assert_eq!(found(&after).as_deref(), Some("second"), "it was durable before it was refused");
     assert_eq!(error.kind(), Kind::CommitUnknown, "{error:?}");
 }
@@ -302,11 +297,11 @@ fn failing_checkpoint_never_makes_a_commit_unknown() {
         Asked::Checkpoint => Answer::Refuses(Kind::CommitUnknown),
         Asked::Apply(_) => Answer::Does,
     };
-    let journal = open(&disk, Checkpoints::InCommits, Box::new(answers)).unwrap();
+    let journal = open(&disk, options(Checkpoints::InCommits), Box::new(answers)).unwrap();
     journal.commit(Commit::new(&one("first"), Durability::Sync)).unwrap();
     let error = journal.close().unwrap_err();
     drop(journal);
-    let after = open(&SimDisk::new(kept(&disk)), Checkpoints::InCommits, does()).unwrap();
+    let after = open(&SimDisk::new(kept(&disk)), options(Checkpoints::InCommits), does()).unwrap();
     assert_eq!(found(&after).as_deref(), Some("first"));
     assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
 }
@@ -361,12 +356,12 @@ fn nothing_follows_a_commit_in_which_the_engine_panicked() {
             Asked::Apply(1) => panic!("told to panic"),
             _ => Answer::Does,
         };
-        let journal = open(&disk, Checkpoints::InCommits, Box::new(answers)).unwrap();
+        let journal = open(&disk, options(Checkpoints::InCommits), Box::new(answers)).unwrap();
         let commit = |value| journal.commit(Commit::new(&one(value), Durability::Sync));
         catch_unwind(AssertUnwindSafe(|| commit(first))).unwrap_err();
         assert_eq!(commit("second").unwrap_err().kind(), Kind::Unavailable);
         drop(journal);
-        let after = open(&SimDisk::new(kept(&disk)), Checkpoints::InCommits, does()).unwrap();
+        let after = open(&SimDisk::new(kept(&disk)), options(Checkpoints::InCommits), does()).unwrap();
         let expected = Some("short").filter(|short| *short == first);
         assert_eq!(found(&after).as_deref(), expected);
     }
@@ -380,7 +375,7 @@ fn commit_that_is_refused_after_a_failed_checkpoint_tells_what_failed() {
         Asked::Checkpoint => Answer::Refuses(Kind::Unavailable),
         Asked::Apply(_) => Answer::Does,
     };
-    let journal = open(&disk, Checkpoints::InCommits, Box::new(answers)).unwrap();
+    let journal = open(&disk, options(Checkpoints::InCommits), Box::new(answers)).unwrap();
     let value = "v".repeat(900);
     let commit = || journal.commit(Commit::new(&one(&value), Durability::Deferred));
     let error = iter::repeat_with(commit).take(4).find_map(Result::err).unwrap();
@@ -408,9 +403,8 @@ fn checkpoint_under_way_serves_all_who_want_one() {
             }
             Answer::Does
         };
-        let journal =
-            open_with(&SimDisk::new(Image::new()), u64::MAX, Checkpoints::InBackground, Box::new(answers));
-        let journal = journal.unwrap();
+        let options = options(Checkpoints::InBackground).with_unsaved_bytes_max(u64::MAX);
+        let journal = open(&SimDisk::new(Image::new()), options, Box::new(answers)).unwrap();
         let value = "v".repeat(900);
         let commit = || journal.commit(Commit::new(&one(&value), Durability::Deferred)).unwrap();
         // Four fill a file, so the fifth asks for a checkpoint, as does every one until it is made.
@@ -430,10 +424,44 @@ fn checkpoint_under_way_serves_all_who_want_one() {
 #[test]
 fn what_a_crash_left_of_longer_files_goes() {
     let disk = SimDisk::new(Image::new());
-    open(&disk, Checkpoints::InCommits, does()).unwrap().close().unwrap();
+    open(&disk, options(Checkpoints::InCommits), does()).unwrap().close().unwrap();
     let mut image = kept(&disk);
     image.insert("journal-1.new".to_owned(), vec![0; 1 << 20]);
     let disk = SimDisk::new(image);
-    open(&disk, Checkpoints::InCommits, does()).unwrap().close().unwrap();
+    open(&disk, options(Checkpoints::InCommits), does()).unwrap().close().unwrap();
     assert_eq!(kept(&disk).into_keys().collect::<Vec<_>>(), ["image", "journal-0", "journal-1"]);
+}
+
+/// As many as it takes until what is left of the file has no room for another.
+const REFUSED: u64 = 19;
+
+/// A long commit is refused; its version is taken again by one in the other file, with the name of its own file.
+#[test]
+fn refused_long_commit_takes_nothing_from_the_next_of_its_version() {
+    let disk = SimDisk::new(Image::new());
+    let journal = Arc::new(OnceLock::<Weak<Journal<Wayward>>>::new());
+    let (seen, tries) = (Arc::clone(&journal), AtomicU64::new(0));
+    let answers = move |asked| match asked {
+        Asked::Apply(4) if tries.fetch_add(1, Ordering::SeqCst) < REFUSED => Answer::Refuses(Kind::TooLarge),
+        Asked::Apply(4) => {
+            // The first file is full by now, and is begun anew before the engine has the commit.
+            let journal = seen.get().unwrap().upgrade().unwrap();
+            thread::spawn(move || journal.checkpoint().unwrap()).join().unwrap();
+            Answer::Does
+        }
+        _ => Answer::Does,
+    };
+    let options = options(Checkpoints::InCommits).with_unsaved_bytes_max(u64::MAX).with_large(Large::Aside);
+    let opened = Arc::new(open(&disk, options, Box::new(answers)).unwrap());
+    journal.set(Arc::downgrade(&opened)).unwrap();
+    let value = "v".repeat(900);
+    (0..3).for_each(|_| opened.commit(Commit::new(&one(&value), Durability::Sync)).unwrap());
+    let long = "long ".repeat(1_000);
+    // A record and its abort take 60 bytes of the thousand that are left.
+    for _ in 0..REFUSED {
+        opened.commit(Commit::new(&one(&"refused ".repeat(1_000)), Durability::Sync)).unwrap_err();
+    }
+    opened.commit(Commit::new(&one(&long), Durability::Sync)).unwrap();
+    let after = open(&SimDisk::new(kept(&disk)), options, does()).unwrap();
+    assert_eq!(found(&after).as_deref(), Some(long.as_str()));
 }

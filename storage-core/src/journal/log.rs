@@ -239,10 +239,14 @@ impl Log {
     fn write_at_tail(&mut self, frame: &mut [u8]) -> io::Result<()> {
         let next = self.tail.chain.seal(frame);
         let version = frame::version(frame);
-        if let Some(FrameKind::Aside(_)) = frame::kind(frame) {
-            self.asides[self.active].push(version);
-        }
         self.files[self.active].write(frame, self.tail.at)?;
+        let asides = &mut self.asides[self.active];
+        match frame::kind(frame) {
+            Some(FrameKind::Aside(_)) => asides.push(version),
+            // Its version is taken again, with the file's name, maybe by a record of the other file.
+            Some(FrameKind::Abort) => drop(asides.pop_if(|last| *last == version)),
+            _ => {}
+        }
         self.tail = Tail {
             at: self.tail.at + frame.len() as u64,
             chain: next,
