@@ -9,7 +9,7 @@ use storage_conformance::crash::{
     Acknowledged, Broken, CrashSubject, ImageEngine, ImageLie, SCRIPTS, Search, SimDisk, Tried,
     UnchainedDisk, Written, crash_everywhere, fail_everywhere, random_script,
 };
-use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions};
+use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions, Large};
 use storage_core::{Engine, Result};
 
 /// The journal on an engine that may lie, on a disk that may lie.
@@ -19,6 +19,7 @@ struct Journalled {
     deaf_to: Option<&'static str>,
     unchained: Option<Written>,
     checkpoints: Checkpoints,
+    large: Large,
 }
 
 impl CrashSubject for Journalled {
@@ -33,7 +34,8 @@ impl CrashSubject for Journalled {
         let options = JournalOptions::default()
             .with_file_len(8 << 10)
             .with_unsaved_bytes_max(2_500)
-            .with_checkpoints(self.checkpoints);
+            .with_checkpoints(self.checkpoints)
+            .with_large(self.large);
         let disk: Arc<dyn Disk> = match &self.unchained {
             Some(written) => Arc::new(UnchainedDisk::new(disk, written.clone())),
             None => Arc::new(disk),
@@ -67,6 +69,21 @@ fn no_power_cut_loses_or_tears_a_commit() {
         try_all(&right(), &Search::new(1).one_in([1, 3, 60])).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{} crashes, {} states", tried.crashes, tried.states);
     assert!(tried.states > 5_000, "{tried:?}");
+}
+
+#[test]
+fn no_power_cut_and_no_failing_call_loses_a_commit_in_a_file_of_its_own() {
+    let aside = Journalled { large: Large::Aside, ..right() };
+    let (_, script) = SCRIPTS.into_iter().find(|(name, _)| *name == "commits past the journal").unwrap();
+    crash_everywhere(&aside, script, &Search::new(1).one_in([1, 10, 60]))
+        .unwrap_or_else(|broken| panic!("{broken}"));
+    fail_everywhere(&aside, script).unwrap_or_else(|broken| panic!("{broken}"));
+    for seed in 1..4 {
+        let script = random_script(seed, 14);
+        crash_everywhere(&aside, &script, &Search::new(seed).one_in([2, 40, 100]))
+            .unwrap_or_else(|broken| panic!("{broken}"));
+        fail_everywhere(&aside, &script).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
 }
 
 #[test]

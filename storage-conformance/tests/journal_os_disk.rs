@@ -24,3 +24,17 @@ fn journal_that_may_only_be_read_is_looked_at() {
     }
     assert!(is_applied(&open(), &disk).unwrap());
 }
+
+#[test]
+fn only_files_of_versions_are_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let others = ["store.large-copy", "store.large-007", "store.large-", "large-7"];
+    others.iter().for_each(|name| fs::write(directory.path().join(name), "kept").unwrap());
+    fs::write(directory.path().join("store.large-7"), "what a crash left").unwrap();
+    let disk = OsDisk::beside(&directory.path().join("store"));
+    let engine = ImageEngine::open(Arc::new(disk.clone()), ImageLie::None).unwrap();
+    let options = JournalOptions::default().with_file_len(8 << 10);
+    Journal::open(engine, Arc::new(disk), options).unwrap().close().unwrap();
+    assert!(others.iter().all(|name| directory.path().join(name).exists()));
+    assert!(!directory.path().join("store.large-7").exists());
+}

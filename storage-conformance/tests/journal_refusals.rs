@@ -180,7 +180,7 @@ impl CrashSubject for Subject {
                 _ => Answer::Does,
             }
         };
-        let large = if self.seed % 2 == 0 { Large::Aside } else { Large::PastTheJournal };
+        let large = if self.seed.is_multiple_of(2) { Large::Aside } else { Large::PastTheJournal };
         open(disk, options(self.checkpoints).with_large(large), Box::new(answers))
     }
 
