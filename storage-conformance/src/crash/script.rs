@@ -40,6 +40,9 @@ pub enum Step {
     Sync,
     /// A checkpoint.
     Checkpoint,
+    /// The process ends and another opens the store: on a disk that has what was written, synced or not. Only for
+    /// stores whose deferred commits survive the process.
+    Restart,
     /// The store is closed. It is the last step.
     Close,
 }
@@ -175,7 +178,7 @@ impl Runner {
         allowed: &[Content],
         script: &[Step],
     ) -> Result<Run, Broken> {
-        let engine = match subject.open(&self.disk) {
+        let mut engine = match subject.open(&self.disk) {
             Ok(engine) => engine,
             Err(error) if self.disk.has_failed() => {
                 // What there is was not told to anyone, so it may be any of them.
@@ -196,6 +199,19 @@ impl Runner {
         self.reached.push(Reached::found(found));
         let mut errors = Vec::new();
         for (number, step) in (0..).zip(script) {
+            if *step == Step::Restart {
+                drop(engine);
+                engine = match subject.open(&self.disk) {
+                    Ok(engine) => engine,
+                    Err(error) if self.disk.has_failed() => {
+                        errors.push(error);
+                        return Ok(self.end(errors));
+                    }
+                    Err(error) => return Err(Broken(format!("it does not open again: {error:?}"))),
+                };
+                self.note_found(&engine)?;
+                continue;
+            }
             if let Err(error) = self.step(subject, &engine, number, *step)? {
                 errors.push(error);
             }
@@ -219,6 +235,7 @@ impl Runner {
             Step::Sync => engine.sync(),
             Step::Checkpoint => subject.checkpoint(engine),
             Step::Close => engine.close(),
+            Step::Restart => Ok(()),
             Step::Commit { records, value_len, durability } => {
                 return self.commit(engine, number, records, value_len, durability);
             }
@@ -227,6 +244,22 @@ impl Runner {
             self.note_durable(self.disk.call_count());
         }
         Ok(done)
+    }
+
+    /// Compares what another process found with what this one was told. What it found is durable: it was recovered.
+    fn note_found<E: Engine>(&mut self, engine: &E) -> Result<(), Broken> {
+        let found = content(engine).map_err(|error| Broken(format!("it cannot be read again: {error:?}")))?;
+        let last = &self.reached.last().expect("the state that was found").content;
+        if found != *last {
+            if self.unknown.as_ref() != Some(&found) {
+                let (found, last) = (shown(&found), shown(last));
+                return Err(Broken(format!("another process finds {found} where there was {last}")));
+            }
+            self.reached.push(Reached { content: found, begun: self.disk.call_count(), durable: None });
+        }
+        self.unknown = None;
+        self.note_durable(self.disk.call_count());
+        Ok(())
     }
 
     fn commit<E: Engine>(

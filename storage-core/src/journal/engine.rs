@@ -314,7 +314,10 @@ impl<E: Journalled> Engine for Journal<E> {
         if let Err(refused) = self.shared.commit(&mut turn, commit.batch, commit.durability) {
             if refused.kind() == Kind::Full {
                 // There may be room again: a checkpoint finds out.
-                self.keeper.ring_within(Duration::ZERO);
+                match self.shared.options.checkpoints {
+                    Checkpoints::InBackground => self.keeper.ring_within(Duration::ZERO),
+                    Checkpoints::InCommits => drop(self.shared.checkpoint()),
+                }
             }
             return Err(refused);
         }

@@ -144,9 +144,13 @@ impl Opened {
         Ok(Opened { mark, files, has_leftovers })
     }
 
-    /// Applies what the engine lacks.
+    /// Applies what the engine lacks, once it is durable: a process that ended may have left it unsynced, and an engine
+    /// relies on it while it writes.
     fn replay<E: Journalled + ?Sized>(&self, engine: &E, disk: &dyn Disk) -> Result<()> {
         let name = engine.capabilities().name;
+        let sync = |(file, _): &(JournalFile, Header)| file.sync();
+        let synced = self.files.iter().flatten().try_for_each(sync);
+        synced.map_err(|cause| error::io(name, "open", cause))?;
         self.walk(name, |version, frame| {
             let damaged = || error::corrupt(name, format!("version {version} holds no batch"));
             let batch = match frame::kind(frame) {
