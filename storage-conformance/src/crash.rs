@@ -23,5 +23,5 @@ pub use faults::{Failed, fail_everywhere};
 pub use image_engine::{ImageEngine, ImageLie};
 pub use leavings::{Manner, leavings, random};
 pub use script::{Acknowledged, Broken, Content, CrashSubject, Reached, Run, Step, empty, run};
-pub use scripts::{SCRIPTS, random_script};
+pub use scripts::{ANOTHER_PROCESS, SCRIPTS, random_script};
 pub use unchained::{UnchainedDisk, Written};

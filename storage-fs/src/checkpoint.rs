@@ -19,7 +19,7 @@ use crate::files::{self, Extension};
 use crate::line;
 use crate::options::Form;
 use crate::pending::{Changes, Fold};
-use crate::segment::{Buffer, Segment, Segments};
+use crate::segment::{Buffer, LINES, Segment, Segments};
 use crate::state::{Cell, OnDisk, Where};
 use crate::writer::Writer;
 
@@ -33,7 +33,8 @@ impl Shared {
         if fold.changes.is_empty() && fold.version == writer.version() && writer.has_epochs(epochs) {
             return Ok(writer.version());
         }
-        let written = Work::new(self, &mut writer, &fold, epochs).and_then(Work::finish);
+        let written =
+            trusted(&mut writer, |writer| Work::new(self, writer, &fold, epochs).and_then(Work::finish));
         self.is_full
             .store(written.as_ref().is_err_and(|error| error.kind() == Kind::Full), Ordering::Relaxed);
         written?;
@@ -54,14 +55,25 @@ impl Shared {
         let bytes_before = len(&writer);
         let nothing = Fold::nothing(writer.version());
         let epochs = writer.epochs();
-        let mut work = Work::new(self, &mut writer, &nothing, epochs)?;
-        let names: Vec<_> = work.segments.keys().copied().collect();
-        for name in names {
-            work.move_all(name)?;
-        }
-        work.finish()?;
+        trusted(&mut writer, |writer| {
+            let mut work = Work::new(self, writer, &nothing, epochs)?;
+            let names: Vec<_> = work.segments.keys().copied().collect();
+            names.into_iter().try_for_each(|name| work.move_all(name))?;
+            work.finish()
+        })?;
         Ok(Compacted { bytes_before, bytes_after: len(&writer) })
     }
+}
+
+/// Does what writes files. After a failure nobody knows which manifest is there, nor what it counts, so that nothing is
+/// written any more; want of room is told before that.
+fn trusted<T>(writer: &mut Writer, work: impl FnOnce(&mut Writer) -> Result<T>) -> Result<T> {
+    writer.check()?;
+    let done = work(writer);
+    if done.as_ref().is_err_and(|error| error.kind() != Kind::Full) {
+        writer.break_off();
+    }
+    done
 }
 
 /// A checkpoint that is being made. Nothing of the writer's changes before the manifest is replaced.
@@ -128,7 +140,10 @@ impl<'a> Work<'a> {
         let Work { shared, writer, changes, version, epochs, segments, places, emptied, .. } = self;
         writer.take_over(&*shared.tree, version, epochs, &segments)?;
         (writer.version, writer.epochs, writer.segments) = (version, epochs, segments);
-        writer.replaced.clear();
+        if !changes.is_empty() {
+            // They take in those of every checkpoint that did not take place.
+            writer.replaced.clear();
+        }
         for ((_, key), (keyspace, cell)) in changes {
             let records = writer.on_disk.records_mut(*keyspace);
             match cell {
@@ -189,18 +204,20 @@ impl<'a> Work<'a> {
         known: Option<Identity>,
         next: Option<&Arc<Cell>>,
     ) -> Result<()> {
+        // The records on the disk hold one; this call another.
+        const OWN_HOLDERS: usize = 2;
         let tree = Arc::clone(&self.shared.tree);
-        let Some(found) = tree.identity(path).on(DOING, path)? else { return Ok(()) };
-        if known == Some(found) {
-            // The records on the disk hold one; this call another.
-            const OWN_HOLDERS: usize = 2;
-            if let Some(base) = base.filter(|base| Arc::strong_count(base) > OWN_HOLDERS) {
-                base.set_aside(|| self.writer.set_aside(&tree, path))?;
-                self.writer.replaced.insert(path.to_owned(), found);
-            }
-            return Ok(());
+        let found = tree.identity(path).on(DOING, path)?;
+        if let (Some(known), Some(base)) = (known, base)
+            && Arc::strong_count(base) > OWN_HOLDERS
+        {
+            // Whatever is there: a snapshot does not read what comes instead.
+            base.set_aside(|| self.writer.set_aside(&tree, path, found))?;
+            self.writer.replaced.insert(path.to_owned(), known);
         }
-        if self.writer.replaced.get(path) == Some(&found) || self.is_ours(keyspace, key, path, found, next) {
+        let Some(found) = found else { return Ok(()) };
+        let is_known = known == Some(found) || self.writer.replaced.get(path) == Some(&found);
+        if is_known || self.is_ours(keyspace, key, path, found, next) {
             return Ok(());
         }
         self.directories.insert(keyspace.name().to_owned());
@@ -226,15 +243,37 @@ impl<'a> Work<'a> {
             || replayed.is_some_and(|sums| sums.contains(&crc32fast::hash(&bytes)))
     }
 
+    /// Removes a file that somebody gave another extension than its content has, once its record has one of its own.
+    fn remove_adopted(
+        &mut self,
+        keyspace: Keyspace,
+        key: &Key,
+        extension: Extension,
+        value: &[u8],
+    ) -> Result<()> {
+        let tree = &self.shared.tree;
+        for other in extension.others() {
+            let path = files::path(keyspace, key, other);
+            let Some(found) = tree.identity(&path).on(DOING, &path)? else { continue };
+            let is_regular = found.kind == FileKind::Regular && found.len == value.len() as u64;
+            if is_regular && crate::state::read_now(&**tree, &path, found).is_ok_and(|bytes| bytes == value) {
+                tree.remove(&path).on(DOING, &path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the records that have files of their own.
     fn write_files(&mut self) -> Result<Files> {
         let mut written = Files::new();
         let tree = Arc::clone(&self.shared.tree);
+        let mut directory = "";
         for ((name, key), (keyspace, cell)) in self.changes {
             let Some(cell) = cell.as_ref().filter(|_| self.form(*keyspace) == Form::Files) else { continue };
-            if self.directories.insert((*name).to_owned()) {
+            if directory != *name {
+                directory = *name;
                 tree.create_directory(name).on(DOING, name)?;
-                self.directories.insert(String::new());
+                self.directories.extend(["", name].map(str::to_owned));
             }
             let value = cell.kept_value();
             let extension = Extension::of(&value);
@@ -245,6 +284,9 @@ impl<'a> Work<'a> {
             let known = Work::file_of(base.as_ref())
                 .filter(|(old, _)| *old == extension)
                 .map(|(_, identity)| identity);
+            if known.is_none() {
+                self.remove_adopted(*keyspace, key, extension, &value)?;
+            }
             self.make_way(*keyspace, key, &path, base.as_ref(), known, Some(cell))?;
             tree.rename(&new, &path).on(DOING, &path)?;
             let identity = tree.identity(&path).on(DOING, &path)?;
@@ -273,18 +315,21 @@ impl<'a> Work<'a> {
                 (None, None) => {}
             }
         }
-        if lines.segments.is_worth_moving() {
-            self.move_oldest(&mut lines)?;
+        let limits = self.shared.settings.limits;
+        if lines.segments.is_worth_moving(limits) && !lines.segments.extents.is_empty() {
+            let oldest = lines.segments.extents.remove(0).segment;
+            self.move_lines(&mut lines, oldest)?;
         }
         self.end_lines(lines)
     }
 
     /// Copies what is true of every segment of a keyspace into new ones.
     fn move_all(&mut self, name: &'static str) -> Result<()> {
-        let count = self.segments.get(name).map_or(0, |segments| segments.extents.len());
-        for _ in 0..count {
+        let Some(segments) = self.segments.get_mut(name) else { return Ok(()) };
+        // None of them takes what is moved, or it would go with it.
+        for extent in std::mem::take(&mut segments.extents) {
             let mut lines = self.begin_lines(Keyspace::from_stored(name)?)?;
-            self.move_oldest(&mut lines)?;
+            self.move_lines(&mut lines, extent.segment)?;
             self.end_lines(lines)?;
         }
         Ok(())
@@ -296,9 +341,13 @@ impl<'a> Work<'a> {
             None => {
                 let segments = Segments::new(keyspace, self.form(keyspace));
                 let directory = &segments.directory;
+                if directory.starts_with(LINES) {
+                    self.shared.tree.create_directory(LINES).on(DOING, LINES)?;
+                    self.directories.extend([OWN, LINES].map(str::to_owned));
+                } else {
+                    self.directories.insert(String::new());
+                }
                 self.shared.tree.create_directory(directory).on(DOING, directory)?;
-                let parent = if directory.starts_with(OWN) { OWN } else { "" };
-                self.directories.insert(parent.to_owned());
                 segments
             }
         };
@@ -308,7 +357,7 @@ impl<'a> Work<'a> {
     /// Writes lines, and notes where they are.
     fn end_lines(&mut self, lines: Lines) -> Result<()> {
         let Lines { mut segments, buffer, planned } = lines;
-        let appended = segments.append(&*self.shared.tree, &buffer)?;
+        let appended = segments.append(&*self.shared.tree, self.shared.settings.limits, &buffer)?;
         if appended.next != segments.next {
             self.directories.insert(segments.directory.clone());
         }
@@ -325,12 +374,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Copies what is still true of the oldest segment behind the others, so that it can go.
-    fn move_oldest(&mut self, lines: &mut Lines) -> Result<()> {
-        if lines.segments.extents.is_empty() {
-            return Ok(());
-        }
-        let oldest = lines.segments.extents.remove(0).segment;
+    /// Copies what is still true of a segment, the oldest, behind the others, so that it can go.
+    fn move_lines(&mut self, lines: &mut Lines, oldest: Arc<Segment>) -> Result<()> {
         let keyspace = lines.segments.keyspace;
         // The lines of this checkpoint stand before those that are moved, and are never about the same key.
         for (key, cell) in self.writer.on_disk.records(keyspace).into_iter().flatten() {

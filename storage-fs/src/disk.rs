@@ -45,7 +45,7 @@ pub(crate) trait Tree: fmt::Debug + Send + Sync {
     /// Removes a file. Nothing happens if there is none.
     fn remove(&self, path: &str) -> io::Result<()>;
 
-    /// Makes what was created, renamed and removed in a directory survive power loss.
+    /// Makes what was created, renamed and removed in a directory survive power loss. Nothing happens if there is none.
     fn sync_directory(&self, directory: &str) -> io::Result<()>;
 
     /// Makes the bytes and the lengths of these files survive power loss.
@@ -223,7 +223,7 @@ impl Tree for OsTree {
 
     #[cfg(unix)]
     fn sync_directory(&self, directory: &str) -> io::Result<()> {
-        File::open(self.path(directory))?.sync_all()
+        absent(File::open(self.path(directory)))?.map_or(Ok(()), |directory| directory.sync_all())
     }
 
     /// Where directories cannot be opened, the system itself keeps names safe.

@@ -36,7 +36,18 @@ use crate::writer::Writer;
 pub struct FsEngine {
     pub(crate) shared: Arc<Shared>,
     /// Who has the store, until it is closed.
-    lock: Mutex<Option<fs::File>>,
+    lock: Mutex<Option<Lock>>,
+}
+
+/// The locked file. It is unlocked by name, since a process that is being started may have it open still.
+#[derive(Debug)]
+pub(crate) struct Lock(fs::File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It is closed next, which unlocks it as well.
+        self.0.unlock().ok();
+    }
 }
 
 /// What the engine and its snapshots share.
@@ -69,7 +80,7 @@ impl FsEngine {
     }
 
     /// Opens what a tree holds, or makes a store of it.
-    pub(crate) fn assemble(tree: Arc<dyn Tree>, settings: Settings, lock: Option<fs::File>) -> Result<Self> {
+    pub(crate) fn assemble(tree: Arc<dyn Tree>, settings: Settings, lock: Option<Lock>) -> Result<Self> {
         let (writer, store) = Writer::open(&*tree, &settings)?;
         let shared = Shared {
             newest: RwLock::new(Arc::new(writer.on_disk().apart())),
@@ -106,7 +117,7 @@ impl FsEngine {
 }
 
 /// Takes the store for this handle, after its directories were made where they may be.
-fn take(settings: &Settings) -> Result<fs::File> {
+fn take(settings: &Settings) -> Result<Lock> {
     const DOING: &str = "open";
     let root = &settings.root;
     let shown = root.display().to_string();
@@ -140,7 +151,7 @@ fn take(settings: &Settings) -> Result<fs::File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let lock = options.open(own.join("lock")).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(fs::TryLockError::WouldBlock) => {
             let message = format!("{shown} is open elsewhere");
             Err(Error::new(Kind::Busy, message).in_engine(NAME).during(DOING))

@@ -45,6 +45,13 @@ pub(crate) fn closed() -> Error {
     Error::new(Kind::Closed, "the store is closed").in_engine(NAME)
 }
 
+/// The error of writing files after that failed.
+#[cold]
+pub(crate) fn broken() -> Error {
+    Error::new(Kind::Unavailable, "the files could not be written before: open the store again")
+        .in_engine(NAME)
+}
+
 /// The error of a write while the disk is full.
 #[cold]
 pub(crate) fn full() -> Error {

@@ -34,6 +34,11 @@ impl Extension {
         }
     }
 
+    /// Those that it is not.
+    pub(crate) fn others(self) -> impl Iterator<Item = Self> {
+        Extension::ALL.into_iter().filter(move |other| *other != self)
+    }
+
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Extension::ALL.into_iter().find(|extension| extension.name() == name)
     }

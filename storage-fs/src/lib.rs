@@ -22,7 +22,7 @@
 //! |---|---|
 //! | `<keyspace>/000001.jsonl`, ... | records in lines, the newest last ([`Form::Lines`]) |
 //! | `<keyspace>/<key>.json`, `.txt`, `.bin` | records in files of their own ([`Form::Files`]) |
-//! | `.storage/<keyspace>/000001.jsonl`, ... | the stamps of records in files; indexes, expiry and what else core keeps |
+//! | `.storage/lines/<keyspace>/000001.jsonl`, ... | the stamps of records in files; indexes, expiry and what else core keeps |
 //! | `.storage/store.json` | what of all this is the store's: formats, versions, lengths |
 //! | `.storage/journal-0`, `journal-1` | commits that are not in the files yet |
 //! | `.storage/kept/` | files that somebody else wrote where the engine had to write |
@@ -39,6 +39,8 @@
 
 mod cache;
 mod checkpoint;
+#[cfg(test)]
+mod crash;
 mod disk;
 mod engine;
 mod error;

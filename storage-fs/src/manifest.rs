@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::disk::{OWN, Tree};
 use crate::error::{self, NAME, OnPath};
-use crate::segment::Segments;
+use crate::segment::{LINES, Segments};
 
 const PATH: &str = ".storage/store.json";
 const NEW_PATH: &str = ".storage/store.new";
@@ -128,7 +128,7 @@ impl Listed {
     pub(crate) fn keyspace(&self) -> Result<Keyspace> {
         let damaged = |_| error::corrupt("open", format!("{PATH} names a keyspace that cannot be"));
         let keyspace = Keyspace::from_stored(&self.name).map_err(damaged)?;
-        if self.directory != self.name && self.directory != format!("{OWN}/{}", self.name) {
+        if self.directory != self.name && self.directory != format!("{LINES}/{}", self.name) {
             return Err(error::corrupt("open", format!("{PATH} names a directory that is not a keyspace's")));
         }
         Ok(keyspace)

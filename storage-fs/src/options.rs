@@ -9,6 +9,7 @@ use storage_core::Result;
 use storage_core::journal::{Journal, JournalOptions, Large};
 
 use crate::engine::FsEngine;
+use crate::segment::Limits;
 
 /// How the records of a keyspace stand in files that people read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// What happens where there is no store.
     pub if_missing: IfMissing,
+    /// The sizes of segments, which only tests change.
+    pub(crate) limits: Limits,
 }
 
 /// A tenth of what a small server has; a value is kept only when it was read or written.
@@ -89,6 +92,7 @@ impl FsOptions {
                 forms: BTreeMap::new(),
                 cache_bytes: CACHE_BYTES,
                 if_missing: IfMissing::default(),
+                limits: Limits::default(),
             },
             journal: JournalOptions::default().with_unsaved_time_max(UNSAVED_TIME_MAX),
         }
@@ -147,7 +151,7 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { root, form, forms, cache_bytes, if_missing } = self;
+        let Settings { root, form, forms, cache_bytes, if_missing, limits: _ } = self;
         write!(f, "root {}, cache of {cache_bytes} bytes, {}", root.display(), form.name())?;
         for (keyspace, form) in forms {
             write!(f, ", {keyspace} in {}", form.name())?;

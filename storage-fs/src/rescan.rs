@@ -9,6 +9,7 @@ use crate::engine::FsEngine;
 use crate::error::{self, OnPath};
 use crate::files::{self, Extension};
 use crate::names;
+use crate::options::Form;
 use crate::state::Where;
 use crate::writer::KEPT;
 
@@ -20,7 +21,8 @@ const DOING: &str = "look for changes";
 pub struct Rescan {
     /// Records whose files were changed, added or removed, by keyspace and key.
     pub found: Vec<Found>,
-    /// Paths below the root that are no record's: names that are no key's, links, directories, pipes.
+    /// Paths below the root that are no record's: names that are no key's, links, directories, pipes, and files of a
+    /// keyspace whose records stand in lines.
     pub strange: Vec<String>,
     /// Names in `.storage/kept`: what was found where the engine had to write.
     pub kept: Vec<String>,
@@ -104,7 +106,10 @@ impl FsEngine {
                 continue;
             }
             for (key, cell) in records {
-                if let Some(Where::File { extension, .. }) = cell.place().disk.map(|disk| disk.value) {
+                let Some(Where::File { extension, .. }) = cell.place().disk.map(|disk| disk.value) else {
+                    continue;
+                };
+                if !shared.pending.lock().holds(keyspace, key) {
                     let path = files::path(keyspace, key, extension);
                     let change = FoundChange::Removed;
                     rescan.found.push(Found { keyspace, key: key.clone(), change, path, identity: None });
@@ -130,7 +135,13 @@ impl FsEngine {
         if entry.ends_with(".jsonl") || path == files::new_path(keyspace) {
             return Ok(());
         }
-        let Some(identity) = self.shared.tree.identity(&path).on(DOING, &path)? else { return Ok(()) };
+        let Some(identity) = self.shared.tree.identity(&path).on(DOING, &path)? else {
+            // It is gone by now, or its name is no text.
+            if entry.contains(char::REPLACEMENT_CHARACTER) {
+                rescan.strange.push(path);
+            }
+            return Ok(());
+        };
         let (stem, extension) = entry.rsplit_once('.').unwrap_or((entry, ""));
         let known = writer.on_disk().records(keyspace).and_then(|records| {
             let key = names::key(stem);
@@ -171,7 +182,16 @@ impl FsEngine {
                     Err(_) => FoundChange::Changed,
                 }
             }
-            // It has another extension than the record's file, or the record stands in a line.
+            // It has another extension than the record's file, which may be gone for it.
+            Some((_, Where::File { extension: written, .. })) => {
+                seen.insert(files::path(keyspace, &key, written));
+                FoundChange::Changed
+            }
+            // A record that was taken over would stand in a line, and the file would be found for ever.
+            _ if self.shared.settings.form_of(keyspace.name()) == Form::Lines => {
+                rescan.strange.push(path);
+                return Ok(());
+            }
             Some(_) => FoundChange::Changed,
             None => FoundChange::Added,
         };

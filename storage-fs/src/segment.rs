@@ -6,13 +6,28 @@ use std::sync::Arc;
 use storage_core::journal::DiskFile;
 use storage_core::{Keyspace, KeyspaceKind, Result};
 
-use crate::disk::{OWN, Tree};
+use crate::disk::Tree;
 use crate::error::{self, OnPath};
 use crate::line;
 use crate::options::Form;
 
-/// A segment is not made longer than this, unless one line is.
-const SEGMENT_LEN_MAX: u64 = 64 << 20;
+/// The directory of those that people need not read. In one of their own no name is anything but a keyspace's.
+pub(crate) const LINES: &str = ".storage/lines";
+
+/// How long segments become, and when they are worth moving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// A segment is not made longer than this, unless one line is.
+    pub(crate) segment_len_max: u64,
+    /// So many bytes that are no longer true are not worth a thought.
+    pub(crate) dead_min: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { segment_len_max: 64 << 20, dead_min: 4 << 20 }
+    }
+}
 
 /// A file of lines.
 pub(crate) struct Segment {
@@ -45,7 +60,7 @@ impl Segments {
     pub(crate) fn new(keyspace: Keyspace, form: Form) -> Self {
         let directory = match (keyspace.kind(), form) {
             (KeyspaceKind::Data, Form::Lines) => keyspace.name().to_owned(),
-            _ => format!("{OWN}/{}", keyspace.name()),
+            _ => format!("{LINES}/{}", keyspace.name()),
         };
         Segments::within(keyspace, directory)
     }
@@ -107,7 +122,7 @@ impl Segments {
     }
 
     /// Writes lines behind the last, in as many segments as they need, without taking them over.
-    pub(crate) fn append(&self, tree: &dyn Tree, buffer: &Buffer) -> Result<Appended> {
+    pub(crate) fn append(&self, tree: &dyn Tree, limits: Limits, buffer: &Buffer) -> Result<Appended> {
         const DOING: &str = "write lines";
         let mut appended = Appended {
             extents: self.extents.clone(),
@@ -117,7 +132,7 @@ impl Segments {
         };
         let mut begin = 0;
         while begin < buffer.lines.len() {
-            let room = appended.extents.last().filter(|extent| extent.len < SEGMENT_LEN_MAX);
+            let room = appended.extents.last().filter(|extent| extent.len < limits.segment_len_max);
             let (extent, is_new) = match room {
                 Some(extent) => (extent.clone(), false),
                 None => {
@@ -126,7 +141,8 @@ impl Segments {
                 }
             };
             let from = buffer.lines[begin].0;
-            let fits = |(at, len): &(usize, usize)| extent.len + (at + len - from) as u64 <= SEGMENT_LEN_MAX;
+            let end = |(at, len): &(usize, usize)| extent.len + (at + len - from) as u64;
+            let fits = |line: &(usize, usize)| end(line) <= limits.segment_len_max;
             let count = buffer.lines[begin..].iter().take_while(|line| fits(line)).count().max(1);
             let (last_at, last_len) = buffer.lines[begin + count - 1];
             let Extent { segment, len } = extent;
@@ -153,9 +169,8 @@ impl Segments {
     }
 
     /// Whether more than half of what is written is no longer true, so that the oldest segment is worth moving.
-    pub(crate) fn is_worth_moving(&self) -> bool {
-        const DEAD_MIN: u64 = 4 << 20;
-        self.len() > 2 * self.live + DEAD_MIN
+    pub(crate) fn is_worth_moving(&self, limits: Limits) -> bool {
+        self.len() > 2 * self.live + limits.dead_min
     }
 }
 

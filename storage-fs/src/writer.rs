@@ -7,7 +7,7 @@ use storage_core::Result;
 use storage_core::journal::{Epochs, Presence};
 use uuid::Uuid;
 
-use crate::disk::{Identity, OWN, Tree};
+use crate::disk::{FileKind, Identity, OWN, Tree};
 use crate::error::{self, OnPath};
 use crate::line::Said;
 use crate::manifest::Manifest;
@@ -32,8 +32,18 @@ pub(crate) struct Writer {
     pub(super) epochs: Epochs,
     /// Files that a checkpoint has replaced which did not take place: they are the engine's all the same.
     pub(super) replaced: HashMap<String, Identity>,
+    /// Begins the names of the files that are set aside: no other handle's snapshots have such.
+    asides: Uuid,
     /// The number of the last file that was set aside or kept.
     number: u64,
+    state: Trust,
+}
+
+/// Whether what is known of the files is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    Whole,
+    Broken,
 }
 
 impl Writer {
@@ -43,11 +53,7 @@ impl Writer {
         let manifest = match Manifest::read(tree)? {
             Some(manifest) => manifest,
             None => {
-                let names = tree.names(OWN).on(DOING, OWN)?.unwrap_or_default();
-                if names.iter().any(|name| name.starts_with("journal-") && !name.ends_with(".new")) {
-                    let message = "there is a journal, and the store that it belongs to is missing: .storage/store.json";
-                    return Err(error::corrupt(DOING, message));
-                }
+                check_new(tree)?;
                 if settings.if_missing == IfMissing::Fail {
                     return Err(error::invalid(DOING, "the directory holds no store"));
                 }
@@ -66,7 +72,9 @@ impl Writer {
             version: manifest.version,
             epochs: manifest.epochs(),
             replaced: HashMap::new(),
+            asides: Uuid::new_v4(),
             number: 0,
+            state: Trust::Whole,
         };
         writer.load(tree, &manifest)?;
         writer.clear_aside(tree)?;
@@ -134,21 +142,46 @@ impl Writer {
         self.segments.values()
     }
 
-    /// Gives the file of a record another name, for the snapshots that still read it.
-    pub(super) fn set_aside(&mut self, tree: &Arc<dyn Tree>, path: &str) -> Result<Arc<Aside>> {
+    /// Fails after a failure of which nobody knows what it left.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.state {
+            Trust::Whole => Ok(()),
+            Trust::Broken => Err(error::broken()),
+        }
+    }
+
+    /// Writes nothing from now on.
+    pub(super) fn break_off(&mut self) {
+        self.state = Trust::Broken;
+    }
+
+    /// Gives the file of a record another name, for the snapshots that still read it. Where it is gone they find none.
+    pub(super) fn set_aside(
+        &mut self,
+        tree: &Arc<dyn Tree>,
+        path: &str,
+        found: Option<Identity>,
+    ) -> Result<Arc<Aside>> {
         const DOING: &str = "checkpoint";
-        tree.create_directory(ASIDE).on(DOING, ASIDE)?;
         self.number += 1;
-        let aside = format!("{ASIDE}/{}", self.number);
-        tree.link(path, &aside).on(DOING, path)?;
+        let aside = format!("{ASIDE}/{}-{}", self.asides.simple(), self.number);
+        if found.is_some_and(|found| found.kind == FileKind::Regular) {
+            tree.create_directory(ASIDE).on(DOING, ASIDE)?;
+            tree.link(path, &aside).on(DOING, path)?;
+        }
         Ok(Arc::new(Aside { tree: Arc::clone(tree), path: aside }))
     }
 
     /// Gives what somebody else wrote a name among the files that are kept.
     pub(super) fn keep_aside(&mut self, tree: &dyn Tree, path: &str) -> Result<()> {
         const DOING: &str = "checkpoint";
-        tree.create_directory(KEPT).on(DOING, KEPT)?;
-        let taken = tree.names(KEPT).on(DOING, KEPT)?.unwrap_or_default();
+        let taken = match tree.names(KEPT).on(DOING, KEPT)? {
+            Some(taken) => taken,
+            None => {
+                tree.create_directory(KEPT).and_then(|()| tree.sync_directory(OWN)).on(DOING, KEPT)?;
+                Vec::new()
+            }
+        };
         let name = path.replace('/', ".");
         let mut kept = name.clone();
         while taken.contains(&kept) {
@@ -173,5 +206,22 @@ impl Writer {
     /// Whether a checkpoint with these epochs would change nothing but what it writes.
     pub(super) fn has_epochs(&self, epochs: Epochs) -> bool {
         self.epochs == epochs && epochs.presence == Presence::Present
+    }
+}
+
+/// Refuses to make a store of a tree that holds something: it had one.
+fn check_new(tree: &dyn Tree) -> Result<()> {
+    const DOING: &str = "open";
+    // What a crash leaves before the first manifest has its name.
+    let is_left = |name: &str| matches!(name, "lock" | "store.new");
+    let own = tree.names(OWN).on(DOING, OWN)?.unwrap_or_default();
+    let all = tree.names("").on(DOING, "")?.unwrap_or_default();
+    let own = own.into_iter().filter(|name| !is_left(name)).map(|name| format!("{OWN}/{name}"));
+    match own.chain(all.into_iter().filter(|name| name != OWN)).min() {
+        None => Ok(()),
+        Some(found) => {
+            let message = format!("there is {}, and .storage/store.json is missing", found.escape_debug());
+            Err(error::corrupt(DOING, message))
+        }
     }
 }

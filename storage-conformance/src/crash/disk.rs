@@ -54,6 +54,13 @@ pub enum Call {
         /// The name that it has.
         to: String,
     },
+    /// A file was given one more name.
+    Link {
+        /// The file.
+        file: usize,
+        /// The name.
+        to: String,
+    },
     /// A file lost its name.
     Remove {
         /// The name.
@@ -61,6 +68,16 @@ pub enum Call {
     },
     /// The names were made durable.
     SyncDirectory,
+    /// The names in one directory were: those with this before their last `/`.
+    SyncNames {
+        /// The directory; the names without a `/` have an empty one.
+        directory: String,
+    },
+}
+
+/// The directory that a name is in. A `/` at its end is part of the name.
+pub(super) fn directory_of(name: &str) -> &str {
+    name.trim_end_matches('/').rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
 /// Which call fails, and how.
@@ -162,6 +179,27 @@ impl SimDisk {
             Some(file) => Ok(file),
             None => self.make(name),
         }
+    }
+
+    /// Gives a file one more name, which no other has.
+    pub fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.try_call()?;
+        let file = state.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
+        if state.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.names.insert(to.to_owned(), file);
+        state.calls.push(Call::Link { file, to: to.to_owned() });
+        Ok(())
+    }
+
+    /// Makes the names in one directory survive power loss, and no others.
+    pub fn sync_names(&self, directory: &str) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.try_call()?;
+        state.calls.push(Call::SyncNames { directory: directory.to_owned() });
+        Ok(())
     }
 
     fn find(&self, name: &str) -> Option<SimFile> {

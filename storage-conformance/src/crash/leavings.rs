@@ -4,11 +4,11 @@
 //! sectors of 512 bytes and not others, or something else in sectors that held nothing before. A sector itself is
 //! written whole or not at all, except that the last one may be cut where it only replaces zeros.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::Random;
 
-use super::disk::{Call, Image, write_into};
+use super::disk::{Call, Image, directory_of, write_into};
 
 /// The bytes that a disk writes as one.
 const SECTOR_LEN: usize = 512;
@@ -111,7 +111,9 @@ impl Durable {
                 self.files.insert(*file, Vec::new());
                 self.waiting_names.push(call.clone());
             }
-            Call::Rename { .. } | Call::Remove { .. } => self.waiting_names.push(call.clone()),
+            Call::Rename { .. } | Call::Link { .. } | Call::Remove { .. } => {
+                self.waiting_names.push(call.clone());
+            }
             Call::Write { file, at, bytes } => {
                 self.wait(*file, Change::Write { at: *at, bytes: bytes.clone() });
             }
@@ -125,7 +127,26 @@ impl Durable {
                 let calls = std::mem::take(&mut self.waiting_names);
                 calls.iter().for_each(|call| self.name(call));
             }
+            Call::SyncNames { directory } => self.sync_names(directory),
         }
+    }
+
+    /// Makes the names in a directory durable, and in others what they depend on.
+    fn sync_names(&mut self, directory: &str) {
+        let mut directories = BTreeSet::from([directory.to_owned()]);
+        let (mut synced, mut rest) = (Vec::new(), Vec::new());
+        for call in std::mem::take(&mut self.waiting_names).into_iter().rev() {
+            let within = directories_of(&call);
+            if within.iter().any(|directory| directories.contains(*directory)) {
+                directories.extend(within.into_iter().map(str::to_owned));
+                synced.push(call);
+            } else {
+                rest.push(call);
+            }
+        }
+        synced.iter().rev().for_each(|call| self.name(call));
+        rest.reverse();
+        self.waiting_names = rest;
     }
 
     fn wait(&mut self, file: usize, change: Change) {
@@ -153,6 +174,7 @@ impl Durable {
                     self.names.insert(to.clone(), file);
                 }
             }
+            Call::Link { file, to } => drop(self.names.insert(to.clone(), *file)),
             Call::Remove { name } => drop(self.names.remove(name)),
             _ => {}
         }
@@ -188,6 +210,16 @@ impl Durable {
     }
 }
 
+/// The directories in which a call changed names.
+fn directories_of(call: &Call) -> Vec<&str> {
+    match call {
+        Call::Create { name, .. } | Call::Remove { name } => vec![directory_of(name)],
+        Call::Link { to, .. } => vec![directory_of(to)],
+        Call::Rename { from, to } => vec![directory_of(from), directory_of(to)],
+        _ => Vec::new(),
+    }
+}
+
 /// Writes the first bytes: whole sectors where something was before, any number where nothing was.
 fn cut_off(content: &mut Vec<u8>, change: &Change, random: &mut impl FnMut(u64) -> u64) {
     let Change::Write { at, bytes } = change else { return };
@@ -214,9 +246,10 @@ fn tear(content: &mut Vec<u8>, change: &Change, garbage: Option<u8>, random: &mu
         if random(2) == 0 {
             write_into(content, &bytes[from..to], (at + from) as u64);
         } else if let Some(byte) = garbage.filter(|_| is_empty(content, sector)) {
-            let noise: Vec<u8> = (0..SECTOR_LEN).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
-            let room = SECTOR_LEN.min(content.len().max(at + to) - sector);
-            write_into(content, &noise[..room], sector as u64);
+            // From where it writes on: what was synced before it in the sector may be zeros too.
+            let end = (sector + SECTOR_LEN).min(content.len().max(at + to));
+            let noise: Vec<u8> = (at + from..end).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
+            write_into(content, &noise, (at + from) as u64);
         }
         from = to;
     }
@@ -261,6 +294,20 @@ mod tests {
         disk.rename("a", "b").unwrap();
         assert_eq!(left(&disk, Manner::Dropped)["a"], b"new");
         assert_eq!(left(&disk, Manner::Kept)["b"], b"new");
+    }
+
+    #[test]
+    fn one_directory_is_synced_without_the_others() {
+        let disk = SimDisk::new(Image::from([("a/old".to_owned(), b"1".to_vec())]));
+        disk.create("b/new").unwrap();
+        disk.link("a/old", "b/linked").unwrap();
+        disk.create("a/new").unwrap();
+        disk.rename("a/old", "c/kept").unwrap();
+        disk.sync_names("b").unwrap();
+        let names = |image: Image| image.into_keys().collect::<Vec<_>>().join(" ");
+        assert_eq!(names(left(&disk, Manner::Dropped)), "a/old b/linked b/new");
+        disk.sync_names("c").unwrap();
+        assert_eq!(names(left(&disk, Manner::Dropped)), "a/new b/linked b/new c/kept");
     }
 
     #[test]

@@ -66,6 +66,21 @@ pub const SCRIPTS: [(&str, &[Step]); 6] = [
     ),
 ];
 
+/// Processes that end one after the other, for stores whose deferred commits survive that.
+pub const ANOTHER_PROCESS: &[Step] = &[
+    commit(3, Sync),
+    commit(10, Deferred),
+    Step::Checkpoint,
+    commit(3, Deferred),
+    commit(10, Deferred),
+    Step::Restart,
+    commit(10, Deferred),
+    commit(1, Deferred),
+    Step::Restart,
+    commit(3, Deferred),
+    commit(1, Sync),
+];
+
 /// Commits of any size and durability, checkpoints and syncs, as many as `len`.
 pub fn random_script(seed: u64, len: usize) -> Vec<Step> {
     let mut random = Random::new(seed);
