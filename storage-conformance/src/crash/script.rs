@@ -255,7 +255,8 @@ impl Runner {
                 let (found, last) = (shown(&found), shown(last));
                 return Err(Broken(format!("another process finds {found} where there was {last}")));
             }
-            self.reached.push(Reached { content: found, begun: self.disk.call_count(), durable: None });
+            let begun = self.disk.call_count();
+            self.reached.push(Reached { content: found, begun, durable: None, survives: None });
         }
         self.unknown = None;
         self.note_durable(self.disk.call_count());
