@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use storage_core::engine::{Commit, Cursor, Intent, Snapshot};
 use storage_core::{
     Batch, Change, Direction, Durability, Engine, Error, Key, KeyRange, Keyspace, Kind, Payload, Record,
-    Result, Stamp, Write,
+    Result, Stamp, Survives, Write,
 };
 
 use super::disk::{Image, SimDisk};
@@ -87,8 +87,10 @@ pub struct Run {
     pub reached: Vec<Reached>,
     /// What may be there besides the last state: the commit whose end is not known.
     pub unknown: Option<Content>,
-    /// Errors of the steps.
+    /// Errors of the steps, and of the reads behind them.
     pub errors: Vec<Error>,
+    /// What a deferred commit outlives, as the engine says; it says nothing where it did not open.
+    deferred_survives: Survives,
 }
 
 impl Run {
@@ -102,8 +104,12 @@ impl Run {
         known.chain(self.unknown.clone()).collect()
     }
 
-    /// The states that may be found after the end of the process: all that was told is there.
+    /// The states that may be found after the end of the process: all that was told is there, if deferred commits
+    /// outlive the process, and all that is durable otherwise.
     pub fn told(&self) -> Vec<Content> {
+        if self.deferred_survives < Survives::ProcessCrash {
+            return self.allowed(self.disk.call_count());
+        }
         let last = self.reached.last().expect("there is one at least").content.clone();
         [last].into_iter().chain(self.unknown.clone()).collect()
     }
@@ -122,7 +128,14 @@ pub fn run<S: CrashSubject>(
     acknowledged: Acknowledged,
 ) -> Result<Run, Broken> {
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let runner = Runner { disk: disk.clone(), tag, acknowledged, reached: Vec::new(), unknown: None };
+        let runner = Runner {
+            disk: disk.clone(),
+            tag,
+            acknowledged,
+            reached: Vec::new(),
+            unknown: None,
+            deferred_survives: Survives::ProcessCrash,
+        };
         runner.run(subject, allowed, script)
     }));
     ran.unwrap_or_else(|panic| {
@@ -147,6 +160,7 @@ struct Runner {
     acknowledged: Acknowledged,
     reached: Vec<Reached>,
     unknown: Option<Content>,
+    deferred_survives: Survives,
 }
 
 impl Runner {
@@ -158,6 +172,9 @@ impl Runner {
     ) -> Result<Run, Broken> {
         let engine = match subject.open(&self.disk) {
             Ok(engine) => engine,
+            Err(error) if error.kind() == Kind::CommitUnknown => {
+                return Err(Broken(format!("opening commits nothing, and says {error:?}")));
+            }
             Err(error) if self.disk.has_failed() => {
                 // What there is was not told to anyone, so it may be any of them.
                 let first = allowed.first().cloned().unwrap_or_default();
@@ -166,6 +183,7 @@ impl Runner {
             }
             Err(error) => return Err(Broken(format!("it does not open: {error:?}"))),
         };
+        self.deferred_survives = engine.capabilities().deferred_survives;
         let found = content(&engine).map_err(|error| Broken(format!("it cannot be read: {error:?}")))?;
         if !allowed.contains(&found) {
             return Err(Broken(format!(
@@ -180,13 +198,17 @@ impl Runner {
             if let Err(error) = self.step(subject, &engine, number, *step)? {
                 errors.push(error);
             }
+            if *step != Step::Close {
+                errors.extend(self.read(&engine)?.err());
+            }
         }
         drop(engine);
         Ok(self.end(errors))
     }
 
     fn end(self, errors: Vec<Error>) -> Run {
-        Run { disk: self.disk, reached: self.reached, unknown: self.unknown, errors }
+        let Runner { disk, reached, unknown, deferred_survives, .. } = self;
+        Run { disk, reached, unknown, errors, deferred_survives }
     }
 
     fn step<S: CrashSubject>(
@@ -208,6 +230,16 @@ impl Runner {
             self.note_durable(self.disk.call_count());
         }
         Ok(done)
+    }
+
+    /// What can be read is what was told.
+    fn read<E: Engine>(&self, engine: &E) -> Result<Result<()>, Broken> {
+        let newest = &self.reached.last().expect("the state that was found").content;
+        match content(engine) {
+            Ok(found) if found == *newest || self.unknown.is_some() => Ok(Ok(())),
+            Ok(found) => Err(Broken(format!("it shows {} where {} was told", shown(&found), shown(newest)))),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     fn commit<E: Engine>(

@@ -6,10 +6,10 @@ use storage_core::{
 
 use crate::crash::Broken;
 
-use super::sample::{Content, Expected, expected, keyspaces, options};
+use super::sample::{Content, Expected, RECORDS, expected, keyspaces, options};
 
-/// A range that returns more than so many records for each that was put does not end.
-const RETURNS_MAX: usize = 8;
+/// A range that returns so many times what was put does not end.
+const RETURNS_MAX: usize = 8 * RECORDS as usize;
 
 /// What was read of one state.
 #[derive(Clone, Debug, Default)]
@@ -167,7 +167,7 @@ impl<'a, E: Engine> Reader<'a, E> {
             }
         };
         let mut last: Option<Vec<u8>> = None;
-        for _ in 0..(self.expected.len() + 1) * RETURNS_MAX {
+        for _ in 0..RETURNS_MAX {
             let (key, found) = match range.next() {
                 Ok(None) => return self.unseen(&seen, Sight::Missing),
                 Ok(Some(mut entry)) => {

@@ -12,7 +12,7 @@ use crate::crash::{Broken, Image};
 use super::{Left, files};
 
 /// How many records each keyspace had at most.
-const RECORDS: u32 = 60;
+pub(super) const RECORDS: u32 = 60;
 /// The keyspaces, by name.
 const NAMES: [&str; 3] = ["damaged", "notes", "notes_again"];
 

@@ -46,7 +46,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
     let (files, durable) = match opened.files {
         Some(files) => {
             // Both files hold nothing that the engine lacks from here on, so one of another length can go.
-            let durable = engine.checkpoint(begun)?;
+            let durable = engine.checkpoint(begun).map_err(not_committed)?;
             let is_resized = files.iter().any(|(file, _)| file.len_bytes() != len);
             let files = match is_resized {
                 true => [made(0)?, made(1)?],
@@ -61,7 +61,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
             // The engine may say that there is a journal only once there is one.
             let files = [made(0)?, made(1)?];
             sync_directory()?;
-            (files, engine.checkpoint(begun)?)
+            (files, engine.checkpoint(begun).map_err(not_committed)?)
         }
     };
     let begin = |index: usize| {
@@ -88,7 +88,7 @@ pub fn retire<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk) -> Result<()>
     let opened = Opened::look(engine, disk)?;
     if opened.mark.epochs.presence == Presence::Present {
         opened.replay(engine)?;
-        engine.checkpoint(opened.mark.epochs.next(Presence::Absent))?;
+        engine.checkpoint(opened.mark.epochs.next(Presence::Absent)).map_err(not_committed)?;
     } else if !opened.has_leftovers {
         return Ok(());
     }
@@ -294,7 +294,8 @@ impl<'a> Commits<'a> {
     }
 }
 
-/// What an engine says of a commit that is being replayed: it is in the journal, whatever became of it in the engine.
+/// What an engine says of a commit while a store is opened: what it was to hold is in the journal, whatever became of it
+/// in the engine.
 pub(super) fn not_committed(cause: Error) -> Error {
     match cause.is_not_committed() {
         true => cause,
