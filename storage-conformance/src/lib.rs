@@ -20,6 +20,7 @@ mod case;
 pub mod counting;
 pub mod crash;
 pub mod cycles;
+pub mod damage;
 mod deferred;
 pub mod golden;
 pub mod handles;
