@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// The libraries whose versions stand on the machine card.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "dashmap",
     "libsqlite3-sys",
     "parking_lot",
     "redb",
     "rusqlite",
     "storage-core",
+    "storage-fs",
     "storage-mem",
     "storage-redb",
     "storage-sqlite",

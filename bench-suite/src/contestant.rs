@@ -7,6 +7,8 @@
 pub mod bare_btreemap;
 pub mod bare_dashmap;
 pub mod bare_dashmap_tasks;
+pub mod bare_files;
+pub mod bare_log;
 pub mod bare_redb;
 pub mod bare_redb_tasks;
 pub mod bare_rusqlite;
@@ -14,6 +16,7 @@ pub mod bare_rusqlite_tasks;
 pub mod catalogue;
 pub mod engine;
 pub mod engine_tasks;
+pub mod fs;
 pub mod manner;
 pub mod port_tasks_memory;
 pub mod redb;
@@ -24,11 +27,14 @@ use crate::failure::{Failure, Outcome};
 use crate::workload::keys::KEY_LEN;
 use crate::workload::kill::{Orders, fill_until_killed};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
-use crate::workload::{Class, Place, Profile, Setting};
+use crate::workload::{Class, Place, Profile, Setting, Spec};
+use bare_files::BareFiles;
+use bare_log::BareLog;
 use bare_redb::BareRedb;
 use bare_rusqlite::BareRusqlite;
 use bare_rusqlite_tasks::BareRusqliteTasks;
 pub use catalogue::{Catalogue, Entrant, Group};
+use fs::{DeferredFiles, DeferredLines, DurableFiles, DurableLines, Fs, UncachedFiles};
 use manner::{Deferred, Durable, Manner, QuickRepair};
 pub use runner::Contestant;
 use sqlite::{Full, InMemory, Normal, Sqlite};
@@ -86,6 +92,11 @@ pub struct Counters {
 pub trait Subject: Sized + Send + Sync + 'static {
     /// Its name.
     const TAG: Tag;
+
+    /// Why it does not run in a row, if it does not.
+    fn absence(_: &Spec) -> Option<&'static str> {
+        None
+    }
 
     /// Opens an empty store.
     fn open(setting: &Setting) -> Outcome<Self>;
@@ -263,6 +274,7 @@ pub fn roster(profile: Profile) -> Catalogue {
     in_memory(&mut catalogue);
     on_redb(&mut catalogue);
     on_sqlite(&mut catalogue);
+    in_plain_files(&mut catalogue);
     catalogue.sorted()
 }
 
@@ -306,6 +318,8 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.writes::<Ours<Deferred>>();
     catalogue.transfers::<Ours<Deferred>>();
     catalogue.writes::<engine::Layer<redb::RedbJournal>>();
+    catalogue.batches_of_32::<engine::Layer<redb::RedbJournal>>();
+    catalogue.sustained_puts::<engine::Layer<redb::RedbJournal>>();
     catalogue.transfers::<engine::Layer<redb::RedbJournal>>();
     catalogue.openings_after_kill::<engine::Layer<redb::RedbJournal>>();
     catalogue.tasks::<engine_tasks::TaskLayer<redb::Redb<Durable>>>();
@@ -313,6 +327,8 @@ fn on_redb(catalogue: &mut Catalogue) {
     catalogue.task_writes::<engine_tasks::TaskLayer<redb::Redb<Deferred>>>();
 
     catalogue.ungrouped_points::<BareRedb<Durable>>();
+    catalogue.batches_of_32::<BareRedb<Durable>>();
+    catalogue.sustained_puts::<BareRedb<Durable>>();
     catalogue.ranges::<BareRedb<Durable>>();
     catalogue.snapshots::<BareRedb<Durable>>();
     catalogue.transfers::<BareRedb<Durable>>();
@@ -360,6 +376,49 @@ fn on_sqlite(catalogue: &mut Catalogue) {
     catalogue.tasks::<BareRusqliteTasks<InMemory>>();
 }
 
+/// Records in lines as on redb. In files only what that makes a difference to: a listing reads as many files as it
+/// has records.
+fn in_plain_files(catalogue: &mut Catalogue) {
+    type Ours<W> = engine::Layer<Fs<W>>;
+    type OurTasks<W> = engine_tasks::TaskLayer<Fs<W>>;
+    catalogue.points::<Ours<DurableLines>>();
+    catalogue.batches_of_32::<Ours<DurableLines>>();
+    catalogue.sustained_puts::<Ours<DurableLines>>();
+    catalogue.ranges::<Ours<DurableLines>>();
+    catalogue.snapshots::<Ours<DurableLines>>();
+    catalogue.transfers::<Ours<DurableLines>>();
+    catalogue.openings::<Ours<DurableLines>>();
+    catalogue.tasks::<OurTasks<DurableLines>>();
+    catalogue.writes::<Ours<DeferredLines>>();
+    catalogue.sustained_puts::<Ours<DeferredLines>>();
+    catalogue.bursts_of_puts::<Ours<DeferredLines>>();
+    catalogue.transfers::<Ours<DeferredLines>>();
+    catalogue.task_writes::<OurTasks<DeferredLines>>();
+    catalogue.standard_writes::<Ours<DurableFiles>>();
+    catalogue.openings::<Ours<DurableFiles>>();
+    catalogue.points::<Ours<DeferredFiles>>();
+    catalogue.sustained_puts::<Ours<DeferredFiles>>();
+    catalogue.bursts_of_puts::<Ours<DeferredFiles>>();
+    catalogue.ranges::<Ours<DeferredFiles>>();
+    catalogue.snapshots::<Ours<DeferredFiles>>();
+    catalogue.transfers::<Ours<DeferredFiles>>();
+    catalogue.reads::<Ours<UncachedFiles>>();
+
+    // It reads from a map in memory, which says nothing of a disk.
+    catalogue.ungrouped_writes::<BareLog<DurableLines>>();
+    catalogue.batches_of_32::<BareLog<DurableLines>>();
+    catalogue.sustained_puts::<BareLog<DurableLines>>();
+    catalogue.ungrouped_writes::<BareLog<DeferredLines>>();
+    catalogue.sustained_puts::<BareLog<DeferredLines>>();
+    catalogue.bursts_of_puts::<BareLog<DeferredLines>>();
+    catalogue.points::<BareFiles>();
+    catalogue.sustained_puts::<BareFiles>();
+    catalogue.bursts_of_puts::<BareFiles>();
+    catalogue.without_ranges(&bare_files::TAG, "a directory has no order");
+    catalogue.without_snapshots(&bare_files::TAG, "a directory has no snapshots");
+    catalogue.without_transfers(&bare_files::TAG, "two files cannot be changed as one");
+}
+
 /// Fills a store as the contestant that is named does, and waits to be killed.
 pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
     type Ours<M> = engine::Layer<redb::Redb<M>>;
@@ -367,6 +426,8 @@ pub fn be_killed(orders: &Orders, seed: u64) -> Outcome<()> {
     match (orders.engine.as_str(), orders.mode.as_deref()) {
         (redb::ENGINE, None) => fill_until_killed::<Ours<Durable>>(orders, seed),
         (redb::ENGINE, mode) if mode == quick => fill_until_killed::<Ours<QuickRepair>>(orders, seed),
+        (fs::ENGINE, None) => fill_until_killed::<engine::Layer<Fs<DurableLines>>>(orders, seed),
+        (fs::ENGINE, Some(fs::FILES)) => fill_until_killed::<engine::Layer<Fs<DurableFiles>>>(orders, seed),
         (sqlite::FILE, None) => fill_until_killed::<engine::Layer<Sqlite<Full>>>(orders, seed),
         (bare_rusqlite::ENGINE, None) => fill_until_killed::<BareRusqlite<Full>>(orders, seed),
         (redb::ENGINE, mode) if mode == <engine::Layer<redb::RedbJournal>>::TAG.mode => {
@@ -385,9 +446,9 @@ pub(crate) mod tests {
     //! Checks that every contestant with a power has to pass.
 
     use super::*;
+    use crate::workload::rows;
     use crate::workload::sharing::{balance, with_balance};
     use crate::workload::task_data::{block, performer, performer_with_environment, task, task_id};
-    use crate::workload::{Spec, rows};
 
     /// An empty store, and the folder in which its files are.
     pub(crate) fn opened<S: Subject>() -> (S, tempfile::TempDir) {

@@ -73,6 +73,22 @@ pub enum Bound {
         /// The most.
         at_most: f64,
     },
+    /// The latency of that percentile, in nanoseconds.
+    Latency {
+        /// Which.
+        percentile: Percentile,
+        /// The most.
+        at_most: f64,
+    },
+    /// The latency of that percentile over another contestant's.
+    LatencyRatio {
+        /// Which.
+        percentile: Percentile,
+        /// The other.
+        against: Who,
+        /// The largest ratio.
+        at_most: f64,
+    },
     /// The time over the same contestant's at another size, in the same rounds.
     Size {
         /// The other size.
@@ -98,6 +114,26 @@ pub enum Bound {
         /// The largest ratio.
         at_most: f64,
     },
+}
+
+/// A share of the operations, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Percentile {
+    /// Half of them.
+    P50,
+    /// All but one in a thousand.
+    P999,
+}
+
+impl Percentile {
+    /// The name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Percentile::P50 => "p50",
+            Percentile::P999 => "p99.9",
+        }
+    }
 }
 
 /// A probe that was taken on the machine of the originals' figures as well.
@@ -162,19 +198,25 @@ pub fn chosen(engines: &[String], names: &[String]) -> Outcome<Vec<Goal>> {
 }
 
 impl Goal {
+    /// Whether the goal is about single operations.
+    #[must_use]
+    pub fn needs_latencies(&self) -> bool {
+        matches!(self.bound, Bound::Latency { .. } | Bound::LatencyRatio { .. })
+    }
+
     /// Whether the goal needs this row.
     #[must_use]
     pub fn needs(&self, id: &RowId) -> bool {
         let ours = self.place.holds(id) && self.ours.fills(id);
         let theirs = match self.bound {
-            Bound::Ratio { against, .. } | Bound::MoreNs { against, .. } => {
-                self.place.holds(id) && against.fills(id)
-            }
+            Bound::Ratio { against, .. }
+            | Bound::MoreNs { against, .. }
+            | Bound::LatencyRatio { against, .. } => self.place.holds(id) && against.fills(id),
             Bound::Beside { workload, against, .. } => {
                 self.place.named(workload).holds(id) && against.fills(id)
             }
             Bound::Size { records, .. } => self.place.at(records).holds(id) && self.ours.fills(id),
-            Bound::Ns { .. } | Bound::Original { .. } => false,
+            Bound::Ns { .. } | Bound::Latency { .. } | Bound::Original { .. } => false,
         };
         ours || theirs
     }

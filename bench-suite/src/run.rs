@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use crate::cli::{Arguments, Command, Goals};
 use crate::contestant::{Group, be_killed, roster};
 use crate::failure::{Failure, Outcome, Within};
-use crate::goals::{self, judge};
+use crate::goals::{self, Goal, judge};
 use crate::measure::bout::{Pace, measure};
 use crate::measure::machine::{Machine, Noise, load};
 use crate::measure::process::is_gone;
@@ -34,7 +34,13 @@ const NOISE_ROWS: [(Family, &str, u32, &str); 3] = [
 /// The pace of those.
 const NOISE_PACE: Pace = Pace::Rounds { rounds: 16, time: Duration::from_millis(300), sampling: None };
 /// The pace of goals.
-const GOALS_PACE: Pace = Pace::Rounds { rounds: 40, time: Duration::from_secs(2), sampling: None };
+const GOALS_PACE: Pace = goals_pace(None);
+/// The pace of those about single operations: long enough for the checkpoints of a journal.
+const LATENCY_GOALS_PACE: Pace = goals_pace(Some(Duration::from_secs(4)));
+
+const fn goals_pace(sampling: Option<Duration>) -> Pace {
+    Pace::Rounds { rounds: 40, time: Duration::from_secs(2), sampling }
+}
 
 /// Does what the arguments say.
 pub fn run(arguments: &Arguments) -> Outcome<ExitCode> {
@@ -60,7 +66,8 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
     let baseline =
         arguments.compare.as_deref().map(|name| compare::load(&arguments.out, name)).transpose()?;
 
-    let (report, findings) = measured_report(arguments, profile, Pace::of(profile), &groups)?;
+    let pace = Pace::of(profile);
+    let (report, findings) = measured_report(arguments, profile, pace, |_| pace, &groups)?;
     if profile == Profile::Smoke {
         let ran = findings.iter().filter(|found| found.row.not_run.is_none()).count();
         println!("{ran} rows ran, {} cannot.", findings.len() - ran);
@@ -92,7 +99,15 @@ fn run_goals(arguments: &Arguments, wanted: &Goals) -> Outcome<ExitCode> {
             goals.iter().any(|goal| goal.place.holds(&id) && goal.ours.fills(&id))
         })
     });
-    let (report, findings) = measured_report(arguments, Profile::Full, GOALS_PACE, &groups)?;
+    let pace_of = |group: &Group| {
+        let mut ids = group.entrants.iter().map(|entrant| entrant.id());
+        let by_latency = |goal: &&Goal| goal.needs_latencies();
+        match ids.any(|id| goals.iter().filter(by_latency).any(|goal| goal.needs(&id))) {
+            true => LATENCY_GOALS_PACE,
+            false => GOALS_PACE,
+        }
+    };
+    let (report, findings) = measured_report(arguments, Profile::Full, GOALS_PACE, pace_of, &groups)?;
     let judged = judge::judge(&goals, &findings, &report.machine);
     print_machine(&report.machine);
     println!("{}", judge::shown(&judged));
@@ -108,11 +123,12 @@ fn exit_code(comparison: &Comparison, arguments: &Arguments) -> ExitCode {
     if regressed && arguments.fail_on_regression { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Measures all groups and looks at the machine before and after.
+/// Measures all groups, each at its own pace, and looks at the machine before and after.
 fn measured_report(
     arguments: &Arguments,
     profile: Profile,
     pace: Pace,
+    pace_of: impl Fn(&Group) -> Pace,
     groups: &[Group],
 ) -> Outcome<(Report, Vec<Finding>)> {
     let started = rfc3339(SystemTime::now());
@@ -142,7 +158,8 @@ fn measured_report(
             Some(kept) => kept,
             None => {
                 let tell = |now: &str| progress.tell(now);
-                let of_group = Found::of(&measure(group, pace, arguments.seed, &scratch.path, &tell)?);
+                let of_group =
+                    Found::of(&measure(group, pace_of(group), arguments.seed, &scratch.path, &tell)?);
                 if let Some(finished) = &mut finished {
                     finished.keep(group, of_group.clone())?;
                 }

@@ -11,6 +11,7 @@ pub mod points;
 pub mod ranges;
 pub mod rows;
 pub mod sharing;
+pub mod sustained;
 pub mod task_data;
 pub mod tasks;
 

@@ -9,8 +9,8 @@ use storage_conformance::crash::{
     Acknowledged, Broken, CrashSubject, ImageEngine, ImageLie, SCRIPTS, Search, SimDisk, Tried,
     UnchainedDisk, Written, crash_everywhere, fail_everywhere, random_script,
 };
-use storage_core::Result;
-use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions};
+use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions, Large};
+use storage_core::{Engine, Result};
 
 /// The journal on an engine that may lie, on a disk that may lie.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Journalled {
     deaf_to: Option<&'static str>,
     unchained: Option<Written>,
     checkpoints: Checkpoints,
+    large: Large,
 }
 
 impl CrashSubject for Journalled {
@@ -33,7 +34,8 @@ impl CrashSubject for Journalled {
         let options = JournalOptions::default()
             .with_file_len(8 << 10)
             .with_unsaved_bytes_max(2_500)
-            .with_checkpoints(self.checkpoints);
+            .with_checkpoints(self.checkpoints)
+            .with_large(self.large);
         let disk: Arc<dyn Disk> = match &self.unchained {
             Some(written) => Arc::new(UnchainedDisk::new(disk, written.clone())),
             None => Arc::new(disk),
@@ -70,6 +72,21 @@ fn no_power_cut_loses_or_tears_a_commit() {
 }
 
 #[test]
+fn no_power_cut_and_no_failing_call_loses_a_commit_in_a_file_of_its_own() {
+    let aside = Journalled { large: Large::Aside, ..right() };
+    let (_, script) = SCRIPTS.into_iter().find(|(name, _)| *name == "commits past the journal").unwrap();
+    crash_everywhere(&aside, script, &Search::new(1).one_in([1, 10, 60]))
+        .unwrap_or_else(|broken| panic!("{broken}"));
+    fail_everywhere(&aside, script).unwrap_or_else(|broken| panic!("{broken}"));
+    for seed in 1..4 {
+        let script = random_script(seed, 14);
+        crash_everywhere(&aside, &script, &Search::new(seed).one_in([2, 40, 100]))
+            .unwrap_or_else(|broken| panic!("{broken}"));
+        fail_everywhere(&aside, &script).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
+}
+
+#[test]
 fn checkpoints_in_the_background_change_nothing() {
     let subject = Journalled::default();
     for seed in 1..4 {
@@ -88,6 +105,14 @@ fn no_failing_call_hides_what_became_of_a_commit() {
         runs += failed.runs;
     }
     println!("{runs} runs with a fault");
+}
+
+#[test]
+fn no_failing_call_in_a_random_script_hides_what_became_of_a_commit() {
+    for seed in 1..6 {
+        let script = random_script(seed, 14);
+        fail_everywhere(&right(), &script).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
 }
 
 /// Random scripts for as long as the environment variable `STORAGE_CRASH_SECONDS` says, from `STORAGE_CRASH_SEED` on.
@@ -111,6 +136,32 @@ fn is_found(name: &str, subject: &Journalled, search: &Search) {
     match try_all(subject, search) {
         Err(broken) => println!("{name}: {broken}"),
         Ok(tried) => panic!("{name} is not found in {tried:?}"),
+    }
+}
+
+/// The engine without a journal.
+struct Alone(ImageLie);
+
+impl CrashSubject for Alone {
+    type Engine = ImageEngine;
+
+    fn open(&self, disk: &SimDisk) -> Result<ImageEngine> {
+        ImageEngine::open(Arc::new(disk.clone()), self.0)
+    }
+
+    fn checkpoint(&self, engine: &ImageEngine) -> Result<()> {
+        engine.sync()
+    }
+}
+
+#[test]
+fn deferred_commits_that_end_with_the_process_are_found() {
+    let (name, script) = SCRIPTS[0];
+    let search = Search::new(1).one_in([1, 10, 60]);
+    crash_everywhere(&Alone(ImageLie::None), script, &search).unwrap_or_else(|broken| panic!("{broken}"));
+    match crash_everywhere(&Alone(ImageLie::ForgetsWithProcess), script, &search) {
+        Err(broken) => println!("{name}: {broken}"),
+        Ok(tried) => panic!("it is not found in {tried:?}"),
     }
 }
 

@@ -250,7 +250,7 @@ impl<E: Engine> Database<E> {
     {
         load(self, keyspace, records, options, |key: R::Key, value: R::Value, attributes| {
             let (key, value) = (key.as_ref(), value.as_ref());
-            check_key(key)?;
+            check_key(keyspace, key)?;
             self.shared().limits().check_value(value.len()).map_err(|error| error.at(keyspace, key))?;
             let record = Record { stamp: attributes.stamp()?, value: Payload::new(value) };
             Ok(Prepared { key: Key::from(key), record, entries: None })
@@ -285,7 +285,7 @@ impl<K: TableKey, V: TableValue> Table<K, V> {
     {
         load(db, self.keyspace(), records, options, |key: K, value: V, attributes| {
             let (key, record, entries) = self.prepare(&key, &value, attributes, db.shared().limits())?;
-            check_key(&key)?;
+            check_key(self.keyspace(), &key)?;
             Ok(Prepared { key, record, entries: entries.map(Box::new) })
         })
     }

@@ -21,7 +21,7 @@ use crate::expiry;
 use crate::found::{Admission, Found};
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind, KeyspaceMap};
-use crate::limits::{Limits, check_derived_key, check_key};
+use crate::limits::{Limits, check_key};
 use crate::maintenance::Maintenance;
 use crate::options::{Deadline, Options, Outcome, TransactOptions};
 use crate::range::{Direction, KeyRange};
@@ -189,7 +189,8 @@ impl<E: Engine> Database<E> {
         attributes: Attributes,
         options: TransactOptions,
     ) -> Result<()> {
-        let record = self.0.record(value.as_ref(), attributes)?;
+        let record =
+            self.0.record(value.as_ref(), attributes).map_err(|error| error.at(keyspace, key.as_ref()))?;
         self.put_record(keyspace, key.as_ref(), &record, options)
     }
 
@@ -201,7 +202,7 @@ impl<E: Engine> Database<E> {
         record: &Record<Payload>,
         options: TransactOptions,
     ) -> Result<()> {
-        check_key(key)?;
+        check_key(keyspace, key)?;
         self.0.limits.check_value(record.value.len())?;
         let deadline = Deadline::after(options.deadline);
         let tables_opened = self.0.tables_opened();
@@ -220,7 +221,7 @@ impl<E: Engine> Database<E> {
     /// Deletes a record, durably. Nothing happens if it is not there.
     pub fn delete(&self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
-        check_key(key)?;
+        check_key(keyspace, key)?;
         let options = TransactOptions::new();
         let deadline = Deadline::after(options.deadline);
         let tables_opened = self.0.tables_opened();
@@ -396,7 +397,7 @@ impl<E: Engine> Shared<E> {
     #[inline]
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
         self.check_open()?;
-        check_derived_key(key)?;
+        check_key(keyspace, key)?;
         let admission = self.admission();
         let mut ended = None;
         loop {
@@ -416,7 +417,7 @@ impl<E: Engine> Shared<E> {
     #[inline]
     pub(crate) fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>> {
         self.check_open()?;
-        check_derived_key(key)?;
+        check_key(keyspace, key)?;
         let kept = self.engine.kept(keyspace, key);
         // One that has ended may have been prolonged since: reading the record tells.
         Ok(kept.and_then(|(stamp, decoded)| stamp.is_live(|| self.now()).then_some(decoded)))
@@ -568,7 +569,9 @@ impl<E: Engine> Shared<E> {
     pub(crate) fn check_outside_body(&self) -> Result<()> {
         match BODIES.with(|bodies| bodies.borrow().contains(&self.address())) {
             false => Ok(()),
-            true => Err(Error::invalid("the body of a transaction writes to its own database past it")),
+            true => Err(Error::invalid(
+                "inside `transact`, write through the transaction: a write to the database itself would wait for it",
+            )),
         }
     }
 

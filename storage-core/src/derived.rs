@@ -15,7 +15,7 @@ use crate::expiry;
 use crate::found::Admission;
 use crate::key::{Decoder, Key};
 use crate::keyspace::Keyspace;
-use crate::limits::check_derived_key;
+use crate::limits::check_key;
 use crate::record::{Memo, Payload, Record, Stamp};
 
 /// Computes the entries of a record from its key, its stamp, and its unpacked value.
@@ -208,7 +208,7 @@ pub(crate) fn put_entries(
 
 /// Whether a record can have an entry: its length, and for a unique index that no other record holds the value.
 fn check_entry(scope: &impl Scope, entry: &Entry, key: &Key) -> Result<()> {
-    check_derived_key(&entry.key).map_err(|error| error.during("index").in_keyspace(entry.keyspace))?;
+    check_key(entry.keyspace, &entry.key).map_err(|error| error.during("index"))?;
     match entry.holds {
         Holds::PrimaryKey => check_free(scope, entry, key),
         Holds::Nothing | Holds::Record => Ok(()),

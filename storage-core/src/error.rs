@@ -133,6 +133,13 @@ impl Error {
         self
     }
 
+    /// Names what the message is about, such as a file, behind it.
+    #[must_use]
+    pub fn about(mut self, thing: impl fmt::Display) -> Self {
+        self.0.message = format!("{}: {thing}", self.0.message).into();
+        self
+    }
+
     /// Keeps the cause, which `source()` returns.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -1,6 +1,7 @@
 //! Limits: checked once, in core, and equal on every engine.
 
 use crate::error::{Error, Kind, Result};
+use crate::keyspace::{Keyspace, KeyspaceKind};
 
 /// The longest key in bytes. The shortest is one byte.
 pub const KEY_LEN_MAX: usize = 2048;
@@ -76,25 +77,25 @@ impl Limits {
     }
 }
 
+/// Checks a key of a keyspace, which the error names. One of a derived entry may be longer.
 #[inline]
-pub(crate) fn check_key(key: &[u8]) -> Result<()> {
-    check_key_len(key.len())
+pub(crate) fn check_key(keyspace: Keyspace, key: &[u8]) -> Result<()> {
+    check_key_len(keyspace, key.len())
 }
 
 #[inline]
-pub(crate) fn check_key_len(len: usize) -> Result<()> {
+pub(crate) fn check_key_len(keyspace: Keyspace, len: usize) -> Result<()> {
     if (1..=KEY_LEN_MAX).contains(&len) {
         return Ok(());
     }
-    Err(key_error(len, KEY_LEN_MAX))
-}
-
-#[inline]
-pub(crate) fn check_derived_key(key: &[u8]) -> Result<()> {
-    if (1..=DERIVED_KEY_LEN_MAX).contains(&key.len()) {
-        return Ok(());
+    let max = match keyspace.kind() {
+        KeyspaceKind::Data => KEY_LEN_MAX,
+        KeyspaceKind::Derived | KeyspaceKind::System => DERIVED_KEY_LEN_MAX,
+    };
+    match (1..=max).contains(&len) {
+        true => Ok(()),
+        false => Err(key_error(len, max).in_keyspace(keyspace)),
     }
-    Err(key_error(key.len(), DERIVED_KEY_LEN_MAX))
 }
 
 #[cold]

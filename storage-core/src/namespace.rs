@@ -79,9 +79,10 @@ impl Namespace {
     /// `Invalid` for an empty key, `TooLarge` where the prefix makes it longer than keys can be.
     pub fn key(&self, key: impl AsRef<[u8]>) -> Result<Key> {
         let key = key.as_ref();
-        check_key_len(key.len())?;
+        check_key_len(self.keyspace, key.len())?;
         let full = self.prefixed(key);
-        check_key_len(full.len()).map_err(|_| too_long(full.len()).in_keyspace(self.keyspace))?;
+        check_key_len(self.keyspace, full.len())
+            .map_err(|_| too_long(full.len()).in_keyspace(self.keyspace))?;
         Ok(full)
     }
 

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::found::{Admission, Found};
 use crate::key::{Key, Number, Slot, Template};
 use crate::keyspace::Keyspace;
-use crate::limits::{check_derived_key, check_key, check_key_len};
+use crate::limits::{check_key, check_key_len};
 use crate::moment::Moment;
 use crate::overlay::{Overlay, Pending, Seen};
 use crate::range::{Direction, KeyRange};
@@ -114,7 +114,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
     ) -> Result<Option<Found<EngineValue<'_, E>>>> {
         let key = key.as_ref();
         self.shared.check_open()?;
-        check_derived_key(key)?;
+        check_key(keyspace, key)?;
         match self.overlay.seen(keyspace, key) {
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => Ok(None),
             Seen::Pending(Pending::Put(record)) => self.own(record.clone()).map(Some),
@@ -195,7 +195,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
         entries: Option<Entries>,
     ) -> Result<()> {
         let definition = self.writable(keyspace)?;
-        check_key(key)?;
+        check_key(keyspace, key)?;
         if record.stamp.expires_at().is_some() {
             self.shared.note_expiring();
         }
@@ -208,7 +208,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
     /// Deletes a record. Nothing happens if it is not there.
     pub fn delete(&mut self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let definition = self.writable(keyspace)?;
-        check_key(key.as_ref())?;
+        check_key(keyspace, key.as_ref())?;
         let key = Key::from(key.as_ref());
         let changes = replace(self, definition, keyspace, &key, None)?;
         self.apply(changes)
@@ -310,7 +310,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
             self.shared.note_expiring();
         }
         let (key_len, value_len) = (key.longest_len(), value.longest_len());
-        check_key_len(key_len)?;
+        check_key_len(keyspace, key_len)?;
         self.shared.limits().check_value(value_len)?;
         self.shared.limits().check_transaction(self.overlay.len_bytes() + key_len + value_len)?;
         let unknown = |slot| matches!(slot, Slot::Number(ticket) if ticket as usize >= self.tickets.len());

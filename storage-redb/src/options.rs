@@ -137,9 +137,10 @@ impl RedbOptions {
     /// another program, has a newer format, or lies beside the journal of another store or of a newer copy of itself;
     /// `Corrupt` if it or its journal is damaged, or the journal is missing; `Full` or `Unavailable` if the disk fails.
     pub fn open(self) -> Result<RedbEngine> {
-        let engine = RedbEngine::with_settings(&self.settings)?;
-        journalled::retire(&engine)?;
-        Ok(engine)
+        let path = &self.settings.path;
+        let opened = RedbEngine::with_settings(&self.settings)
+            .and_then(|engine| journalled::retire(&engine).map(|()| engine));
+        opened.map_err(|error| error.about(path.display()))
     }
 
     /// Opens the file with a journal in front of it, in two files beside it that have its name and `.journal-0` and
@@ -153,7 +154,9 @@ impl RedbOptions {
             let message = "a file that is only read takes no journal";
             return Err(Error::new(Kind::Invalid, message).in_engine(NAME).during("open"));
         }
-        journalled::open(RedbEngine::with_settings(&self.settings)?, self.journal)
+        let opened = RedbEngine::with_settings(&self.settings)
+            .and_then(|engine| journalled::open(engine, self.journal));
+        opened.map_err(|error| error.about(self.settings.path.display()))
     }
 }
 

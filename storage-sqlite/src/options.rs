@@ -245,7 +245,11 @@ impl SqliteOptions {
     /// WAL mode or has a newer format, and for settings that SQLite does not take; `Corrupt` if it is damaged; `Busy`
     /// if others hold it for longer than the busy timeout.
     pub fn open(self) -> Result<SqliteEngine> {
-        SqliteEngine::with_settings(self.0)
+        let place = self.0.place.clone();
+        SqliteEngine::with_settings(self.0).map_err(|error| match place {
+            Place::File(path) => error.about(path.display()),
+            Place::Memory => error,
+        })
     }
 }
 

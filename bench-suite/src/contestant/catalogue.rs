@@ -6,9 +6,10 @@ use super::runner::{Contestant, Runner};
 use super::{Appends, Points, Ranges, Reopen, Role, Snapshots, Subject, Tag, TaskRows, Transfers};
 use crate::failure::{Failure, Outcome};
 use crate::workload::opening::{Open, OpenAfterKill};
-use crate::workload::points::{BulkLoad, Delete, Get, GetMiss, GetSnapshot, Put, PutBatch};
+use crate::workload::points::{BulkLoad, Delete, Get, GetMiss, GetSnapshot, Put, PutBatch, PutBatchOf};
 use crate::workload::ranges::{ListPage, Range};
 use crate::workload::sharing::{Append, Transfer};
+use crate::workload::sustained::{PutBurst, PutSustained};
 use crate::workload::tasks::lists::{
     ConcurrentReadWrite, GetTask, LargeDataset, ListPending, ListPerformers,
 };
@@ -120,7 +121,8 @@ impl Catalogue {
         self.ungrouped_writes::<S>();
     }
 
-    fn reads<S: Points>(&mut self) {
+    /// Of the rows of single records, those that read.
+    pub fn reads<S: Points>(&mut self) {
         self.enter::<Get<S>>();
         self.enter::<GetMiss<S>>();
     }
@@ -146,6 +148,21 @@ impl Catalogue {
     pub fn standard_writes<S: Points>(&mut self) {
         self.enter_in::<Put<S>>(rows::standard_put());
         self.enter_in::<PutBatch<S>>(rows::put_batch(Profile::Quick));
+    }
+
+    /// The row of batches that are smaller.
+    pub fn batches_of_32<S: Points>(&mut self) {
+        self.enter::<PutBatchOf<S, 32>>();
+    }
+
+    /// The row of so many writes that what they put off is done between them.
+    pub fn sustained_puts<S: Points>(&mut self) {
+        self.enter::<PutSustained<S>>();
+    }
+
+    /// The row of writes without what they put off.
+    pub fn bursts_of_puts<S: Points>(&mut self) {
+        self.enter::<PutBurst<S>>();
     }
 
     /// The rows of opening.
@@ -228,7 +245,10 @@ impl Catalogue {
         let tag = W::Subject::TAG;
         for spec in specs {
             let (spec, attendance) = match rows::for_class(spec.clone(), tag.class, self.profile) {
-                Ok(spec) => (spec, Attendance::Runs(make)),
+                Ok(spec) => match W::Subject::absence(&spec) {
+                    None => (spec, Attendance::Runs(make)),
+                    Some(reason) => (spec, Attendance::Absent(reason)),
+                },
                 Err(reason) => (spec, Attendance::Absent(reason)),
             };
             self.add(Entrant { spec, tag, attendance });

@@ -14,7 +14,7 @@ use storage_mem::MemEngine;
 use super::{Appends, Counters, Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
 use crate::failure::{Failure, Outcome};
 use crate::workload::sharing::moved;
-use crate::workload::{Class, Place, Setting};
+use crate::workload::{Class, Place, Setting, Spec};
 
 /// An engine as it is measured: its name and how it is opened.
 pub trait Opening: Sized + Send + Sync + 'static {
@@ -24,6 +24,11 @@ pub trait Opening: Sized + Send + Sync + 'static {
     const TAG: Tag;
     /// How its writes are committed.
     const DURABILITY: Durability;
+
+    /// Why it does not run in a row, if it does not.
+    fn absence(_: &Spec) -> Option<&'static str> {
+        None
+    }
 
     /// Opens the store in a place, an empty one if nothing is there.
     fn open(place: &Place) -> Outcome<Self::Engine>;
@@ -95,6 +100,10 @@ impl<O: Opening> fmt::Debug for Layer<O> {
 impl<O: Opening> Subject for Layer<O> {
     const TAG: Tag = O::TAG;
 
+    fn absence(spec: &Spec) -> Option<&'static str> {
+        O::absence(spec)
+    }
+
     fn open(setting: &Setting) -> Outcome<Self> {
         let place = setting.place();
         Self::on(O::open(&place)?, Some(place))
@@ -139,10 +148,10 @@ pub(super) fn settings<O: Opening>(db: &Database<O::Engine>) -> Vec<(&'static st
 
 /// Makes deferred commits durable, and finishes what the engine put off.
 pub(super) fn settle<O: Opening>(db: &Database<O::Engine>) -> Outcome<()> {
-    match O::DURABILITY {
-        Durability::Sync => O::drain(db.engine()),
-        Durability::Deferred => Ok(db.sync()?),
+    if O::DURABILITY == Durability::Deferred {
+        db.sync()?;
     }
+    O::drain(db.engine())
 }
 
 /// What a database has counted.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Bound, Goal, Place, Probe, Who};
+use super::{Bound, Goal, Percentile, Place, Probe, Who};
 use crate::measure::machine::Machine;
 use crate::measure::probe::REFERENCE_FSYNC_US;
 use crate::measure::statistics::{Interval, Verdict};
@@ -57,23 +57,31 @@ struct Scales {
 }
 
 fn judged(goal: &Goal, findings: &[Finding], scales: Scales) -> Judged {
-    let (unit, at_most, series) = match goal.bound {
+    let beside = |theirs, against, together: fn(f64, f64) -> f64| {
+        paired(goal, theirs, against, findings, together).and_then(|series| of_rounds(&series))
+    };
+    let alone = || series(findings, goal.place, goal.ours);
+    let latency = |who, percentile| latency(findings, goal.place, who, percentile);
+    let (unit, at_most, interval) = match goal.bound {
         Bound::Ratio { against, at_most } => {
-            (Unit::Ratio, at_most, paired(goal, goal.place, against, findings, |ours, theirs| ours / theirs))
+            (Unit::Ratio, at_most, beside(goal.place, against, |ours, theirs| ours / theirs))
         }
         Bound::MoreNs { against, at_most } => {
-            (Unit::Ns, at_most, paired(goal, goal.place, against, findings, |ours, theirs| ours - theirs))
+            (Unit::Ns, at_most, beside(goal.place, against, |ours, theirs| ours - theirs))
         }
-        Bound::Ns { at_most } => {
-            (Unit::Ns, at_most, series(findings, goal.place, goal.ours).map(<[f64]>::to_vec))
+        Bound::Ns { at_most } => (Unit::Ns, at_most, alone().and_then(of_rounds)),
+        Bound::Latency { percentile, at_most } => (Unit::Ns, at_most, latency(goal.ours, percentile)),
+        Bound::LatencyRatio { percentile, against, at_most } => {
+            let theirs = |ours: Interval| Ok(ours.over(&latency(against, percentile)?));
+            (Unit::Ratio, at_most, latency(goal.ours, percentile).and_then(theirs))
         }
         Bound::Size { records, at_most } => {
             let smaller = goal.place.at(records);
-            (Unit::Ratio, at_most, paired(goal, smaller, goal.ours, findings, |ours, theirs| ours / theirs))
+            (Unit::Ratio, at_most, beside(smaller, goal.ours, |ours, theirs| ours / theirs))
         }
         Bound::Beside { workload, against, at_most } => {
-            let beside = goal.place.named(workload);
-            (Unit::Ratio, at_most, paired(goal, beside, against, findings, |ours, theirs| ours / theirs))
+            let place = goal.place.named(workload);
+            (Unit::Ratio, at_most, beside(place, against, |ours, theirs| ours / theirs))
         }
         Bound::Original { figure_ns, scaled_by, at_most } => {
             let scale = match scaled_by {
@@ -81,12 +89,10 @@ fn judged(goal: &Goal, findings: &[Finding], scales: Scales) -> Judged {
                 Probe::Fsync => scales.fsync,
             };
             let due = figure_ns * scale;
-            let ours = series(findings, goal.place, goal.ours);
-            (Unit::Ratio, at_most, ours.map(|ours| ours.iter().map(|ns| ns / due).collect()))
+            let ratios = |ours: &[f64]| of_rounds(&ours.iter().map(|ns| ns / due).collect::<Vec<_>>());
+            (Unit::Ratio, at_most, alone().and_then(ratios))
         }
     };
-    let interval = series
-        .and_then(|series| Interval::of(&series).ok_or_else(|| "too few rounds for an interval".to_owned()));
     let (measured, not_run) = match interval {
         Ok(interval) => (Some(interval), None),
         Err(reason) => (None, Some(reason)),
@@ -103,16 +109,35 @@ fn judged(goal: &Goal, findings: &[Finding], scales: Scales) -> Judged {
     }
 }
 
-/// The rounds of one contestant at one place, or why there are none.
-fn series(findings: &[Finding], place: Place, who: Who) -> Result<&[f64], String> {
+fn of_rounds(series: &[f64]) -> Result<Interval, String> {
+    Interval::of(series).ok_or_else(|| "too few rounds for an interval".to_owned())
+}
+
+/// What was found of one contestant at one place, or why nothing was.
+fn found(findings: &[Finding], place: Place, who: Who) -> Result<&Finding, String> {
     let found = findings.iter().find(|found| place.holds(&found.row.id) && who.fills(&found.row.id));
     match found {
         None => Err(format!("there is no row of {}", name(who))),
         Some(found) => match &found.row.not_run {
             Some(reason) => Err(reason.clone()),
-            None => Ok(&found.round_ns),
+            None => Ok(found),
         },
     }
+}
+
+/// The rounds of one contestant at one place.
+fn series(findings: &[Finding], place: Place, who: Who) -> Result<&[f64], String> {
+    found(findings, place, who).map(|found| &found.round_ns[..])
+}
+
+/// A latency of one contestant at one place.
+fn latency(findings: &[Finding], place: Place, who: Who, percentile: Percentile) -> Result<Interval, String> {
+    let found = found(findings, place, who)?;
+    let latency = match percentile {
+        Percentile::P50 => found.p50,
+        Percentile::P999 => found.p999,
+    };
+    latency.ok_or_else(|| "no latencies were taken".to_owned())
 }
 
 /// Ours and another series, which were measured in the same rounds, put together round by round.
@@ -147,14 +172,22 @@ fn described(goal: &Goal) -> String {
     let Place { family, workload, records, .. } = goal.place;
     let size = or_absent(records, |records| format!(" at {records}"));
     let size = size.trim_end_matches(ABSENT);
+    let ours = match goal.bound {
+        Bound::Latency { percentile, .. } | Bound::LatencyRatio { percentile, .. } => {
+            format!("{} of {}", percentile.name(), name(goal.ours))
+        }
+        _ => name(goal.ours),
+    };
     let against = match goal.bound {
-        Bound::Ratio { against, .. } | Bound::MoreNs { against, .. } => format!(" against {}", name(against)),
+        Bound::LatencyRatio { against, .. }
+        | Bound::Ratio { against, .. }
+        | Bound::MoreNs { against, .. } => format!(" against {}", name(against)),
         Bound::Beside { workload, against, .. } => format!(" against {workload} of {}", name(against)),
         Bound::Size { records, .. } => format!(" against {records} records"),
         Bound::Original { .. } => " against the original".to_owned(),
-        Bound::Ns { .. } => String::new(),
+        Bound::Ns { .. } | Bound::Latency { .. } => String::new(),
     };
-    format!("{}/{workload}{size}, {}{against}", family.name(), name(goal.ours))
+    format!("{}/{workload}{size}, {ours}{against}", family.name())
 }
 
 /// The verdicts for people.
@@ -242,6 +275,29 @@ mod tests {
         let goal = named("page-1m");
         let rows = [at(goal.place, "mem", &[12.0; 8]), at(goal.place.at(1_000), "mem", &[10.0; 8])];
         assert_eq!(verdict(goal, &rows).measured.map(|interval| interval.median), Some(1.2));
+    }
+
+    #[test]
+    fn latencies_are_judged_by_their_interval() {
+        let interval = |low, median, high| Some(Interval { low, median, high });
+        let (tail, half) = (named("redb-journal-stall"), named("redb-journal-put-p50"));
+        let judge = |goal: &Goal, ours: Option<Interval>, theirs: Option<Interval>| {
+            let rows = [(goal.ours, ours), (REDB, theirs)].map(|(who, latency)| {
+                let mut row = at(goal.place, who.engine, &[]);
+                (row.id.mode, row.id.class) = (who.mode.map(str::to_owned), who.class);
+                let mut found = findings(&[row]).remove(0);
+                (found.p50, found.p999) = (latency, latency);
+                found
+            });
+            judged(goal, &rows, Scales { cpu: 1.0, fsync: 1.0 })
+        };
+        const REDB: Who = Who { engine: "bare-redb", mode: None, class: Class::PowerLoss };
+        assert_eq!(judge(tail, interval(1e7, 1.5e7, 1.9e7), None).verdict, Some(Verdict::Met));
+        assert_eq!(judge(tail, interval(1e7, 1.5e7, 2.1e7), None).verdict, Some(Verdict::Undecided));
+        let ratio = judge(half, interval(8.0, 9.0, 10.0), interval(9.0, 10.0, 11.0));
+        assert_eq!(ratio.measured.map(|ratio| ratio.median), Some(0.9));
+        assert_eq!(ratio.verdict, Some(Verdict::Undecided));
+        assert!(judge(half, None, interval(1.0, 1.0, 1.0)).not_run.is_some());
     }
 
     #[test]

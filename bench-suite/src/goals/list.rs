@@ -1,6 +1,6 @@
 //! The list of goals.
 
-use super::{Bound, Goal, Place, Probe, Who};
+use super::{Bound, Goal, Percentile, Place, Probe, Who};
 use crate::workload::{Class, Family, Variant};
 
 const fn in_memory(engine: &'static str, mode: Option<&'static str>) -> Who {
@@ -21,6 +21,13 @@ const BARE_REDB: Who = Who { engine: "bare-redb", ..REDB };
 const BARE_REDB_DEFERRED: Who = Who { class: Class::None, ..BARE_REDB };
 const SQLITE: Who = Who { engine: "sqlite", mode: None, class: Class::PowerLoss };
 const BARE_RUSQLITE: Who = Who { engine: "bare-rusqlite", ..SQLITE };
+
+const FS: Who = Who { engine: "fs", mode: None, class: Class::PowerLoss };
+const FS_DEFERRED: Who = Who { class: Class::ProcessCrash, ..FS };
+const FS_FILES: Who = Who { mode: Some("files"), ..FS_DEFERRED };
+const FS_FILES_UNCACHED: Who = Who { mode: Some("files-uncached"), ..FS_DEFERRED };
+const BARE_LOG: Who = Who { engine: "bare-log", ..FS };
+const BARE_FILES: Who = Who { engine: "bare-files", ..FS_DEFERRED };
 
 const fn growth(workload: &'static str, records: u64) -> Place {
     Place { family: Family::Growth, workload, variant: None, threads: 1, records: Some(records) }
@@ -46,6 +53,10 @@ const fn concurrency(workload: &'static str, threads: u32) -> Place {
     Place { family: Family::Concurrency, workload, variant: None, threads, records: None }
 }
 
+const fn engine(workload: &'static str, records: Option<u64>) -> Place {
+    Place { family: Family::Engine, workload, variant: None, threads: 1, records }
+}
+
 const fn goal(id: &'static str, wording: &'static str, place: Place, bound: Bound) -> Goal {
     Goal { id, wording, place, ours: MEM, bound }
 }
@@ -66,9 +77,37 @@ const fn durable(id: &'static str, workload: &'static str, records: u64) -> Goal
 
 /// A durable write through redb with a journal, its checkpoints included, beside the bare library at the same size.
 const fn journalled(id: &'static str, workload: &'static str, records: u64, at_most: f64) -> Goal {
-    let wording = "with a journal, checkpoints included: durable batch of 100 at most 0.5 x bare redb, single put at most 1 x";
+    let wording = "with a journal, checkpoints included: durable batches of 32 and 100 at most 0.5 x bare redb, single put below 1 x";
     let bound = Bound::Ratio { against: BARE_REDB, at_most };
     Goal { id, wording, place: growth(workload, records), ours: REDB_JOURNAL, bound }
+}
+
+/// The longest that a checkpoint holds up a durable write through redb with a journal.
+const fn stall(id: &'static str, place: Place) -> Goal {
+    let wording = "with a journal: no checkpoint stall over 20 ms at the 99.9th percentile";
+    let bound = Bound::Latency { percentile: Percentile::P999, at_most: 20e6 };
+    Goal { id, wording, place, ours: REDB_JOURNAL, bound }
+}
+
+/// A durable put through plain files in lines, checkpoints included, beside the bare log at the same size.
+const fn lines_put(id: &'static str, records: u64) -> Goal {
+    let wording = "fs in lines: single durable put at most 1.3 x a bare preallocated append and fdatasync";
+    let bound = Bound::Ratio { against: BARE_LOG, at_most: 1.3 };
+    Goal { id, wording, place: growth("put", records), ours: FS, bound }
+}
+
+/// A read of a record in a file of its own, opened each time, beside bare files.
+const fn files_get(id: &'static str, records: u64) -> Goal {
+    let wording = "fs in files: reading a record at most 1.3 x open, read and close";
+    let bound = Bound::Ratio { against: BARE_FILES, at_most: 1.3 };
+    Goal { id, wording, place: growth("get", records), ours: FS_FILES_UNCACHED, bound }
+}
+
+/// Opening plain files.
+const fn fs_open(id: &'static str, workload: &'static str, ours: Who, at_most: f64) -> Goal {
+    let wording =
+        "opening fs with 10^5 records: under one second after a clean close, under three after a kill";
+    Goal { id, wording, place: growth(workload, 100_000), ours, bound: Bound::Ns { at_most } }
 }
 
 /// A deferred put through redb, beside the bare library at the same size.
@@ -206,6 +245,19 @@ pub const GOALS: &[Goal] = &[
     journalled("redb-journal-put-100k", "put", 100_000, 1.0),
     journalled("redb-journal-batch-10k", "put-batch-100", 10_000, 0.5),
     journalled("redb-journal-batch-100k", "put-batch-100", 100_000, 0.5),
+    Goal {
+        place: engine("put-batch-32", None),
+        ..journalled("redb-journal-batch-32", "put-batch-32", 10_000, 0.5)
+    },
+    Goal {
+        id: "redb-journal-put-p50",
+        wording: "with a journal: single durable put at most 0.8 x bare redb at the median",
+        place: growth("put", 100_000),
+        ours: REDB_JOURNAL,
+        bound: Bound::LatencyRatio { percentile: Percentile::P50, against: BARE_REDB, at_most: 0.8 },
+    },
+    stall("redb-journal-stall", engine("put-1k-sustained", None)),
+    stall("redb-journal-stall-batch", growth("put-batch-100", 100_000)),
     deferred("redb-deferred-1k", 1_000),
     deferred("redb-deferred-10k", 10_000),
     deferred("redb-deferred-100k", 100_000),
@@ -258,4 +310,40 @@ pub const GOALS: &[Goal] = &[
         ours: SQLITE,
         bound: Bound::Beside { workload: "one-commit-each", against: BARE_RUSQLITE, at_most: 0.25 },
     },
+    lines_put("fs-put-10k", 10_000),
+    lines_put("fs-put-100k", 100_000),
+    Goal {
+        id: "fs-writers-64",
+        wording: "fs in lines: 64 durable writers at least 15 x a bare log with one fsync each",
+        place: concurrency("put", 64),
+        ours: FS,
+        bound: Bound::Beside { workload: "one-commit-each", against: BARE_LOG, at_most: 1.0 / 15.0 },
+    },
+    Goal {
+        id: "fs-deferred",
+        wording: "fs in lines: a deferred put of 1 KiB within 15 us, sustained",
+        place: engine("put-1k-sustained", None),
+        ours: FS_DEFERRED,
+        bound: Bound::Ns { at_most: 15_000.0 },
+    },
+    Goal {
+        id: "fs-files-sustained",
+        wording: "fs in files: sustained puts at most 1.3 x a bare temporary file and rename",
+        place: engine("put-1k-sustained", None),
+        ours: FS_FILES,
+        bound: Bound::Ratio { against: BARE_FILES, at_most: 1.3 },
+    },
+    files_get("fs-files-get-10k", 10_000),
+    files_get("fs-files-get-100k", 100_000),
+    Goal {
+        id: "fs-files-get-kept",
+        wording: "fs in files: reading a record that is in memory far faster than open, read and close (0.2 x)",
+        place: growth("get", 10_000),
+        ours: FS_FILES,
+        bound: Bound::Ratio { against: BARE_FILES, at_most: 0.2 },
+    },
+    fs_open("fs-open", "open", FS, 1e9),
+    fs_open("fs-open-after-kill", "open-after-kill", FS, 3e9),
+    fs_open("fs-open-files", "open", Who { mode: Some("files"), ..FS }, 1e9),
+    fs_open("fs-open-files-after-kill", "open-after-kill", Who { mode: Some("files"), ..FS }, 3e9),
 ];

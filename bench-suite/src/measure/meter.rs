@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::statistics::Interval;
+
 /// The longest latency that is told apart from longer ones.
 const LATENCY_MAX: Duration = Duration::from_secs(100);
 
@@ -86,6 +88,15 @@ impl Latencies {
         (!self.is_empty()).then(|| self.histogram.value_at_quantile(share))
     }
 
+    /// The same with the interval that holds the true one with 95 %: at so many samples, a share of them is as uncertain
+    /// as a binomial is, by its normal approximation.
+    #[must_use]
+    pub fn quantile_interval(&self, share: f64) -> Option<Interval> {
+        let uncertain = 1.96 * (share * (1.0 - share) / self.len() as f64).sqrt();
+        let at = |share: f64| self.quantile(share.clamp(0.0, 1.0)).map(|ns| ns as f64);
+        Some(Interval { low: at(share - uncertain)?, median: at(share)?, high: at(share + uncertain)? })
+    }
+
     /// The nanoseconds of the slowest; `None` if none was taken.
     #[must_use]
     pub fn max(&self) -> Option<u64> {
@@ -111,11 +122,23 @@ mod tests {
     fn every_operation_is_counted_and_workers_add_up() {
         let mut first = Latencies::default();
         assert_eq!((first.quantile(0.5), first.max()), (None, None));
+        assert_eq!(first.quantile_interval(0.5), None);
         assert_eq!(first.time(|| 7), 7);
         let mut second = Latencies::default();
         second.time_many(10, || ());
         first.add(&second);
         assert_eq!(first.len(), 11);
         assert!(first.quantile(0.5) <= first.quantile(0.999) && first.quantile(0.999) <= first.max());
+    }
+
+    #[test]
+    fn the_interval_of_a_quantile_is_that_of_its_rank() {
+        let mut latencies = Latencies::default();
+        (1..=1_000).for_each(|ns| latencies.histogram.saturating_record(ns));
+        // 31 ranks on either side of the middle one.
+        let interval = latencies.quantile_interval(0.5).unwrap();
+        assert_eq!((interval.low, interval.median, interval.high), (470.0, 500.0, 531.0));
+        // Beyond the slowest there is nothing: the interval ends with it.
+        assert_eq!(latencies.quantile_interval(0.999).unwrap().high, 1_000.0);
     }
 }

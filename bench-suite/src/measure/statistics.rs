@@ -37,6 +37,16 @@ impl Interval {
         })
     }
 
+    /// The ratio to another that was measured at another time: as uncertain as both together.
+    #[must_use]
+    pub fn over(&self, other: &Interval) -> Self {
+        Interval {
+            low: self.low / other.high,
+            median: self.median / other.median,
+            high: self.high / other.low,
+        }
+    }
+
     /// Whether every value of the interval is within, beyond, or on both sides of a bound from above.
     #[must_use]
     pub fn against(&self, at_most: f64) -> Verdict {

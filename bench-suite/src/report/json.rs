@@ -95,6 +95,10 @@ pub struct Finding {
     pub vs_port: Option<Ratio>,
     /// `ns_per_op` of each round.
     pub round_ns: Vec<f64>,
+    /// `p50_ns` with its interval.
+    pub p50: Option<Interval>,
+    /// `p999_ns` with its interval.
+    pub p999: Option<Interval>,
 }
 
 /// The findings of one group: only what was measured together is put into a ratio.
@@ -136,17 +140,31 @@ fn finding(measured: &Measured, group: &[Measured]) -> Finding {
         not_run: measured.not_run.map(str::to_owned),
         id: measured.id.clone(),
     };
-    Finding { row, vs_bare, vs_port, round_ns: measured.round_ns.clone() }
+    let (p50, p999) = (latencies.quantile_interval(0.5), latencies.quantile_interval(0.999));
+    Finding { row, vs_bare, vs_port, round_ns: measured.round_ns.clone(), p50, p999 }
 }
 
-/// The ratio of one of ours to the fastest of a role, in its class and at its size; in its mode as well where
-/// the role has that.
+/// The library by hand that one of ours stands beside, where there is one in particular.
+fn library_of(id: &RowId) -> Option<&'static str> {
+    match (id.engine.as_str(), id.mode.as_deref()) {
+        ("redb", _) => Some("bare-redb"),
+        ("sqlite" | "sqlite-memory", _) => Some("bare-rusqlite"),
+        ("fs", Some(_)) => Some("bare-files"),
+        ("fs", None) => Some("bare-log"),
+        _ => None,
+    }
+}
+
+/// The ratio of one of ours to the fastest of a role, in its class and at its size; to its own library where it has
+/// one, and in its mode as well where the role has that.
 fn ratio_to(role: Role, measured: &Measured, group: &[Measured]) -> Option<Ratio> {
     if Role::of(&measured.id.engine) != Role::Ours {
         return None;
     }
+    let library = library_of(&measured.id).filter(|_| role == Role::Bare);
     let comparable = group.iter().filter(|other| {
         Role::of(&other.id.engine) == role
+            && library.is_none_or(|library| library == other.id.engine)
             && other.id.class == measured.id.class
             && other.id.records == measured.id.records
     });
@@ -296,5 +314,17 @@ pub(crate) mod tests {
         assert_eq!(findings[0].row.vs_port, None);
         assert!(findings[1..].iter().all(|finding| finding.row.vs_bare.is_none()));
         assert_eq!(findings[0].row.ops_per_s, Some(1e9 / 30.0));
+    }
+
+    #[test]
+    fn an_engine_on_a_library_is_put_beside_that_library() {
+        let group = [
+            measured("redb", &[30.0; 8]),
+            measured("fs", &[30.0; 8]),
+            measured("bare-redb", &[20.0; 8]),
+            measured("bare-log", &[10.0; 8]),
+        ];
+        let ratios: Vec<Option<f64>> = findings(&group).iter().map(|finding| finding.row.vs_bare).collect();
+        assert_eq!(ratios, [Some(1.5), Some(3.0), None, None]);
     }
 }

@@ -83,6 +83,10 @@ impl<S: Reopen> Reopened<S> {
 impl<S: Reopen> Subject for Reopened<S> {
     const TAG: Tag = S::TAG;
 
+    fn absence(spec: &Spec) -> Option<&'static str> {
+        S::absence(spec)
+    }
+
     fn open(setting: &Setting) -> Outcome<Self> {
         Ok(Reopened { store: Mutex::new(None), place: setting.place() })
     }

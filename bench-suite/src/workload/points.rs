@@ -11,8 +11,6 @@ use crate::measure::meter::{Meter, Unmeasured};
 
 /// Records of a chunk when a store is filled.
 const LOAD_CHUNK: usize = 1_000;
-/// Records of a batch of writes.
-const WRITE_BATCH: usize = 100;
 
 /// A subject that holds the records of its row.
 #[derive(Debug)]
@@ -206,18 +204,24 @@ impl<S: Points> Work for Put<S> {
 }
 
 /// `put-batch-100`.
-#[derive(Debug)]
-pub struct PutBatch<S>(Loaded<S>);
+pub type PutBatch<S> = PutBatchOf<S, 100>;
 
-impl<S: Points> Work for PutBatch<S> {
-    over_loaded!(rows::put_batch);
+/// A batch of so many records: `put-batch-32`, `put-batch-100`.
+#[derive(Debug)]
+pub struct PutBatchOf<S, const RECORDS: usize>(Loaded<S>);
+
+impl<S: Points, const RECORDS: usize> Work for PutBatchOf<S, RECORDS> {
+    over_loaded!(|profile| match RECORDS {
+        32 => rows::put_batch_32(),
+        _ => rows::put_batch(profile),
+    });
 
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         let keys = self.0.keys;
         let mut values = self.0.values.clone();
-        let mut batch = vec![Entry::default(); WRITE_BATCH];
+        let mut batch = vec![Entry::default(); RECORDS];
         for op in stint.ops() {
-            let first = op * WRITE_BATCH as u64;
+            let first = op * RECORDS as u64;
             let records = (first..)
                 .map(|write| (keys.key(keys.distinct(stint.turn, write)), (stint.turn << 40) + write));
             values.fill(&mut batch, records);

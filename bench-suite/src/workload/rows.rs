@@ -30,6 +30,15 @@ const QUICK_DISK_LOAD: u64 = 10_000;
 /// Records of the store that is opened after a kill in a full run, each of this size: more than 1 GiB.
 const KILLED_RECORDS: u64 = 1_000_000;
 const KILLED_VALUE: u64 = 1 << 10;
+/// Writes of a sustained row, of a kilobyte each: several times what a journal holds before a checkpoint begins.
+const SUSTAINED: u64 = 65_536;
+/// The same in a quick run, and by how much fewer there are where each is forced to the disk by itself.
+const QUICK_SUSTAINED: u64 = 8_192;
+const FORCED_PART: u64 = 4;
+/// Writes of a burst: fewer than begin a checkpoint.
+const BURST: u64 = 1_000;
+
+const SUSTAINED_PUTS: &str = "put-1k-sustained";
 
 fn engine(workload: &'static str) -> Spec {
     Spec {
@@ -133,6 +142,32 @@ pub fn open_after_kill(profile: Profile) -> Vec<Spec> {
 #[must_use]
 pub fn put_batch(profile: Profile) -> Vec<Spec> {
     std::iter::once(engine("put-batch-100")).chain(full_growth(profile, "put-batch-100")).collect()
+}
+
+/// 32 writes as one.
+#[must_use]
+pub fn put_batch_32() -> Vec<Spec> {
+    vec![engine("put-batch-32")]
+}
+
+fn many_puts(workload: &'static str, puts: u64) -> Spec {
+    Spec { records: puts, value_bytes: Some(1 << 10), ops: Ops::Fixed(puts), ..engine(workload) }
+}
+
+/// Writes that go on for so long that what they put off is done between them.
+#[must_use]
+pub fn put_sustained(profile: Profile) -> Vec<Spec> {
+    let puts = match profile {
+        Profile::Full => SUSTAINED,
+        Profile::Quick | Profile::Smoke => QUICK_SUSTAINED,
+    };
+    vec![many_puts(SUSTAINED_PUTS, puts)]
+}
+
+/// Writes without what they put off.
+#[must_use]
+pub fn put_burst() -> Vec<Spec> {
+    vec![many_puts("put-1k-burst", BURST)]
 }
 
 /// Removals.
@@ -302,6 +337,9 @@ pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'s
         "bulk-load" if quick => {
             Ok(Spec { records: QUICK_DISK_LOAD, ops: Ops::Fixed(QUICK_DISK_LOAD), ..spec })
         }
+        SUSTAINED_PUTS if class == Class::PowerLoss => {
+            Ok(many_puts(SUSTAINED_PUTS, spec.records / FORCED_PART))
+        }
         _ if class == Class::PowerLoss && spec.family == Family::Tasks && spec.ops == Ops::Fixed(FILL) => {
             let records = spec.records.min(FORCED_FILL);
             Ok(Spec { records, ops: Ops::Fixed(FORCED_FILL), ..spec })
@@ -345,6 +383,17 @@ const MEANINGS: &[(&str, Option<Variant>, &str)] = &[
         "put-batch-100",
         None,
         "give 100 random records new values, as one where the contestant can (an operation is the batch)",
+    ),
+    ("put-batch-32", None, "the same with 32 records"),
+    (
+        "put-1k-sustained",
+        None,
+        "give every record a new value of 1 KiB, each once, with all that the writes put off in the time",
+    ),
+    (
+        "put-1k-burst",
+        None,
+        "give each of 1,000 records a new value of 1 KiB; what these writes put off is not in the time",
     ),
     ("delete", None, "remove a record that is there; at most half of them in a batch"),
     ("bulk-load", None, "fill an empty store, in chunks of 1,000 (an operation is a record)"),
@@ -439,6 +488,9 @@ mod tests {
             open(profile),
             open_after_kill(profile),
             put_batch(profile),
+            put_batch_32(),
+            put_sustained(profile),
+            put_burst(),
             delete(),
             bulk_load(profile),
             range(profile),

@@ -110,11 +110,14 @@ impl<S: CrashSubject> Explorer<'_, S> {
             if depth == 0 {
                 self.tried.crashes += 1;
             }
-            let allowed = run.allowed(behind);
             for manner in Manner::ALL {
                 if !self.random.one_in(self.search.one_in[depth]) {
                     continue;
                 }
+                let allowed = match manner {
+                    Manner::Kept => run.allowed_after_kill(behind),
+                    _ => run.allowed(behind),
+                };
                 let mut draw = |limit| self.random.below(limit);
                 let image = leavings(&start, &calls[..behind], manner, &mut draw);
                 if !self.is_new(&image, &allowed, depth) {

@@ -34,6 +34,8 @@ pub enum ImageLie {
     RepeatsReplay,
     /// It says that a checkpoint is durable before it is.
     CheckpointsUnsynced,
+    /// It says that deferred commits survive the process, and has them in memory.
+    ForgetsWithProcess,
 }
 
 /// An engine whose state is one file, which is replaced by every checkpoint.
@@ -153,7 +155,11 @@ impl Engine for ImageEngine {
     type Owned = Payload;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::durable(NAME).with_deferred(Survives::Close)
+        let deferred = match self.lie {
+            ImageLie::ForgetsWithProcess => Survives::ProcessCrash,
+            _ => Survives::Close,
+        };
+        Capabilities::durable(NAME).with_deferred(deferred)
     }
 
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Record<Payload>>> {

@@ -246,9 +246,10 @@ fn tear(content: &mut Vec<u8>, change: &Change, garbage: Option<u8>, random: &mu
         if random(2) == 0 {
             write_into(content, &bytes[from..to], (at + from) as u64);
         } else if let Some(byte) = garbage.filter(|_| is_empty(content, sector)) {
-            let noise: Vec<u8> = (0..SECTOR_LEN).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
-            let room = SECTOR_LEN.min(content.len().max(at + to) - sector);
-            write_into(content, &noise[..room], sector as u64);
+            // From where it writes on: what was synced before it in the sector may be zeros too.
+            let end = (sector + SECTOR_LEN).min(content.len().max(at + to));
+            let noise: Vec<u8> = (at + from..end).map(|_| byte.wrapping_mul(random(256) as u8 | 1)).collect();
+            write_into(content, &noise, (at + from) as u64);
         }
         from = to;
     }

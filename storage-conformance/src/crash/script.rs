@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use storage_core::engine::{Commit, Cursor, Intent, Snapshot};
 use storage_core::{
     Batch, Change, Direction, Durability, Engine, Error, Key, KeyRange, Keyspace, Kind, Payload, Record,
-    Result, Stamp, Write,
+    Result, Stamp, Survives, Write,
 };
 
 use super::disk::{Image, SimDisk};
@@ -79,6 +79,15 @@ pub struct Reached {
     begun: usize,
     /// How many had been made when it was told that a power cut does not undo it.
     durable: Option<usize>,
+    /// How many had been made when it was told that the end of the process does not.
+    survives: Option<usize>,
+}
+
+impl Reached {
+    /// What was found when the store was opened.
+    fn found(content: Content) -> Self {
+        Reached { content, begun: 0, durable: Some(0), survives: Some(0) }
+    }
 }
 
 /// A script that ran.
@@ -97,8 +106,18 @@ pub struct Run {
 impl Run {
     /// The states that may be found after a power cut behind so many calls.
     pub fn allowed(&self, calls: usize) -> Vec<Content> {
-        let durable = |state: &Reached| state.durable.is_some_and(|told| told <= calls);
-        let least = self.reached.iter().rposition(durable).unwrap_or(0);
+        self.states_from_last(calls, |state| state.durable)
+    }
+
+    /// The states that may be found after the end of the process behind so many calls.
+    pub fn allowed_after_kill(&self, calls: usize) -> Vec<Content> {
+        self.states_from_last(calls, |state| state.survives.or(state.durable))
+    }
+
+    /// The states from the last on that was told to stay, up to the last that was begun.
+    fn states_from_last(&self, calls: usize, told: impl Fn(&Reached) -> Option<usize>) -> Vec<Content> {
+        let stays = |state: &Reached| told(state).is_some_and(|told| told <= calls);
+        let least = self.reached.iter().rposition(stays).unwrap_or(0);
         let begun = self.reached.iter().take_while(|state| state.begun <= calls);
         let most = begun.count().max(least + 1);
         let known = self.reached[least..most].iter().map(|state| state.content.clone());
@@ -164,7 +183,7 @@ impl Runner {
             Err(error) if self.disk.has_failed() => {
                 // What there is was not told to anyone, so it may be any of them.
                 let first = allowed.first().cloned().unwrap_or_default();
-                self.reached.push(Reached { content: first, begun: 0, durable: Some(0) });
+                self.reached.push(Reached::found(first));
                 return Ok(self.end(vec![error]));
             }
             Err(error) => return Err(Broken(format!("it does not open: {error:?}"))),
@@ -177,7 +196,7 @@ impl Runner {
                 allowed.iter().map(shown).collect::<Vec<_>>().join(" or ")
             )));
         }
-        self.reached.push(Reached { content: found, begun: 0, durable: Some(0) });
+        self.reached.push(Reached::found(found));
         let mut errors = Vec::new();
         for (number, step) in (0..).zip(script) {
             if *step == Step::Restart {
@@ -265,7 +284,13 @@ impl Runner {
                 return Err(Broken("a commit took place behind one whose end is not known".into()));
             }
             Ok(()) => {
-                self.reached.push(Reached { content, begun, durable: None });
+                let survives = engine.capabilities().deferred_survives >= Survives::ProcessCrash;
+                self.reached.push(Reached {
+                    content,
+                    begun,
+                    durable: None,
+                    survives: survives.then_some(told),
+                });
                 if durability == Durability::Sync {
                     self.note_durable(told);
                 }

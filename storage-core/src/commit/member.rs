@@ -30,7 +30,7 @@ pub struct Sequence {
 impl Sequence {
     /// The sequence kept under a key. Its first number is 0. `Invalid` for an empty key, `TooLarge` for a long one.
     pub fn new(keyspace: Keyspace, key: &[u8]) -> crate::Result<Self> {
-        crate::limits::check_key(key)?;
+        crate::limits::check_key(keyspace, key)?;
         Ok(Sequence { keyspace, key: Key::from(key), first: 0 })
     }
 

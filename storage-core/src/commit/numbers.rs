@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::found::Admission;
 use crate::key::{Key, Slot};
 use crate::keyspace::Keyspace;
-use crate::limits::{check_derived_key, check_key};
+use crate::limits::check_key;
 use crate::record::{Memo, Payload, Record, Stamp, Value};
 use crate::sorted::Sorted;
 
@@ -147,7 +147,7 @@ impl<E: Engine> Newest<'_, E> {
         };
         let key = awaiting.key.fill(number);
         let value = Payload::new(&awaiting.value.fill(number));
-        check_key(&key)?;
+        check_key(awaiting.keyspace, &key)?;
         self.shared.limits().check_value(value.len())?;
         let fresh = Fresh { record: Record { stamp: awaiting.stamp, value }, entries: None };
         let definition = self.shared.definition(awaiting.keyspace)?;
@@ -168,7 +168,7 @@ impl<E: Engine> Scope for Newest<'_, E> {
         key: &[u8],
         show: &mut (dyn FnMut(Option<(Stamp, &[u8], Option<&Memo>)>) -> Result<()> + '_),
     ) -> Result<()> {
-        check_derived_key(key)?;
+        check_key(keyspace, key)?;
         let mut show_record = |stamp: Stamp, value: &[u8], memo: Option<&Memo>| {
             let unpacked = self.admission().unpack(&stamp, value);
             match unpacked.map_err(|error| error.at(keyspace, key))? {

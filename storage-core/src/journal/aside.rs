@@ -17,6 +17,12 @@ fn name(version: u64) -> String {
     format!("{PREFIX}{version}")
 }
 
+/// The version that a name is made of. Whatever else has such a name may be somebody else's.
+fn version(file: &str) -> Option<u64> {
+    let version = file.strip_prefix(PREFIX)?.parse().ok()?;
+    (name(version) == file).then_some(version)
+}
+
 /// Writes the batch of a version, durably.
 pub(super) fn write(disk: &dyn Disk, version: u64, batch: &[u8]) -> io::Result<Aside> {
     let name = name(version);
@@ -58,6 +64,6 @@ pub(super) fn remove(disk: &dyn Disk, versions: &[u64]) {
 
 /// Removes all of them.
 pub(super) fn remove_all(disk: &dyn Disk) -> io::Result<()> {
-    let names = disk.names()?;
-    names.iter().filter(|name| name.starts_with(PREFIX)).try_for_each(|name| disk.remove(name))
+    let versions = disk.names()?.into_iter().filter_map(|name| version(&name));
+    versions.into_iter().try_for_each(|version| disk.remove(&name(version)))
 }

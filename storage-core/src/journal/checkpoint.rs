@@ -18,26 +18,52 @@ use super::recovery::{not_committed, with_epoch};
 
 /// Who can make a checkpoint.
 pub(super) trait Checkpointer: Send + Sync {
-    /// Makes one. A failure breaks the journal, except that the engine has no room, which may pass.
-    fn checkpoint(&self) -> Result<()>;
+    /// Makes one, as it is called for.
+    fn checkpoint_for(&self, call: Call) -> Result<()>;
+}
+
+/// What a checkpoint is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// A commit found it due. One that was under way then may have done the work.
+    Commit,
+    /// The time has come.
+    Time,
 }
 
 impl<E: Journalled> Checkpointer for Shared<E> {
-    fn checkpoint(&self) -> Result<()> {
-        let _alone = self.checkpointing.lock();
-        self.log.lock().check()?;
-        let done = self.work().map_err(not_committed);
-        if done.as_ref().is_err_and(|error| error.kind() != Kind::Full) {
-            self.log.lock().break_off();
+    fn checkpoint_for(&self, call: Call) -> Result<()> {
+        match (call, self.options.unsaved_time_max) {
+            (Call::Commit, None) => self.checkpoint_if(|| self.is_checkpoint_due()),
+            // Nobody else remembers how old the commits are.
+            _ => self.checkpoint(),
         }
-        done
     }
 }
 
 impl<E: Journalled> Shared<E> {
-    /// Makes a checkpoint.
+    /// Makes a checkpoint. A failure breaks the journal, except that the engine has no room, which may pass.
     pub(super) fn checkpoint(&self) -> Result<()> {
-        Checkpointer::checkpoint(self)
+        self.checkpoint_if(|| true)
+    }
+
+    /// Has the full file begun anew, if nobody did meanwhile.
+    pub(super) fn make_room(&self) -> Result<()> {
+        self.checkpoint_if(|| self.log.lock().full().is_some())
+    }
+
+    /// Makes a checkpoint if it is still wanted once the one is done that may be under way.
+    fn checkpoint_if(&self, is_wanted: impl FnOnce() -> bool) -> Result<()> {
+        let _alone = self.checkpointing.lock();
+        if !is_wanted() {
+            return Ok(());
+        }
+        self.log.lock().check()?;
+        let done = self.work().map_err(not_committed);
+        if let Some(error) = done.as_ref().err().filter(|error| error.kind() != Kind::Full) {
+            self.log.lock().break_off_by(error);
+        }
+        done
     }
 
     fn work(&self) -> Result<()> {
@@ -56,6 +82,7 @@ impl<E: Journalled> Shared<E> {
             return Err(Error::new(Kind::Internal, message).in_engine(self.name).during("checkpoint"));
         }
         let begun = reuse.begin(self.engine.store_id(), durable);
+        let begun = begun.map_err(|cause| error::io(self.name, "checkpoint", cause));
         let mut log = self.log.lock();
         match begun {
             Ok(header) => {
@@ -63,10 +90,10 @@ impl<E: Journalled> Shared<E> {
                 drop(log);
                 aside::remove(&*self.disk, &unneeded);
             }
-            Err(cause) => {
+            Err(error) => {
                 // Nobody knows which header is there, also where it was the room that lacked.
-                log.break_off();
-                return Err(error::io(self.name, "checkpoint", cause));
+                log.break_off_by(&error);
+                return Err(error);
             }
         }
         Ok(())
@@ -107,9 +134,9 @@ impl Keeper {
         let heard = Arc::clone(&bell);
         let thread = thread::Builder::new().name("storage-checkpoint".into());
         let thread = thread.spawn(move || {
-            while heard.wait() {
+            while let Some(call) = heard.wait() {
                 // A failure has broken the journal, and the next commit tells; a full disk may have room again.
-                drop(checkpointer.checkpoint());
+                drop(checkpointer.checkpoint_for(call));
             }
         })?;
         Ok(Keeper { bell, thread: Mutex::new(Some(thread)) })
@@ -127,8 +154,15 @@ impl Keeper {
     /// Asks for a checkpoint after this time at the latest.
     pub(super) fn ring_within(&self, time: Duration) {
         let mut rung = self.bell.rung.lock();
-        if *rung == Rung::Silent {
-            *rung = Rung::DueAt(Instant::now() + time);
+        let soonest = match *rung {
+            Rung::Silent => None,
+            Rung::DueAt(at) => Some(at),
+            Rung::Due | Rung::Ended => return,
+        };
+        // A time that no clock reaches is none.
+        let Some(at) = Instant::now().checked_add(time) else { return };
+        if soonest.is_none_or(|soonest| at < soonest) {
+            *rung = Rung::DueAt(at);
             self.bell.changed.notify_one();
         }
     }
@@ -145,19 +179,25 @@ impl Keeper {
 }
 
 impl Bell {
-    /// Waits until a checkpoint is due; `false` at the end.
-    fn wait(&self) -> bool {
+    /// Waits until a checkpoint is due; `None` at the end.
+    fn wait(&self) -> Option<Call> {
         let mut rung = self.rung.lock();
         loop {
-            match *rung {
-                Rung::Silent => self.changed.wait(&mut rung),
-                Rung::DueAt(time) if Instant::now() < time => drop(self.changed.wait_until(&mut rung, time)),
-                Rung::Due | Rung::DueAt(_) => {
-                    *rung = Rung::Silent;
-                    return true;
+            let call = match *rung {
+                Rung::Silent => {
+                    self.changed.wait(&mut rung);
+                    continue;
                 }
-                Rung::Ended => return false,
-            }
+                Rung::DueAt(at) if Instant::now() < at => {
+                    self.changed.wait_until(&mut rung, at);
+                    continue;
+                }
+                Rung::DueAt(_) => Call::Time,
+                Rung::Due => Call::Commit,
+                Rung::Ended => return None,
+            };
+            *rung = Rung::Silent;
+            return Some(call);
         }
     }
 }

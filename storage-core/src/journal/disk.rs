@@ -8,7 +8,7 @@ use std::io;
 /// Nothing that it does is durable by itself: the bytes and the length of a file are after
 /// [`DiskFile::sync_data`], its being there and its name after [`Disk::sync_directory`].
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// Opens a file to read and write it; `None` if there is none.
+    /// Opens a file to read and write it; `None` if there is none. Of one that may only be read, each write fails.
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>>;
 
     /// Creates an empty file, readable by its owner alone. One that has the name is emptied.

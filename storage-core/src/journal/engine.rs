@@ -1,6 +1,7 @@
 //! An engine with a journal in front of it: durable once the journal is, checkpointed behind its back.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -202,24 +203,44 @@ impl<E: Journalled> Shared<E> {
     fn commit(&self, turn: &mut Turn, batch: &Batch, durability: Durability) -> Result<()> {
         self.engine.admit(batch)?;
         let version = turn.version + 1;
-        frame::write_commit(&mut turn.room, version, batch, durability);
-        let is_too_long = turn.room.len() > self.frame_len_max;
-        if is_too_long {
-            self.log.lock().check()?;
-        }
-        if is_too_long && self.options.large == Large::PastTheJournal {
-            self.commit_past_the_journal(batch, version)?;
-        } else {
-            if is_too_long {
-                let written = aside::write(&*self.disk, version, &turn.room[FRAME_LEN..]);
-                let aside = written.map_err(|cause| error::io(self.name, "commit", cause))?;
-                frame::write_aside(&mut turn.room, version, aside, durability);
+        // One that is too long by itself for the journal is not put together: the room would stay as large.
+        let fits = batch.len_bytes() <= self.frame_len_max && {
+            frame::write_commit(&mut turn.room, version, batch, durability);
+            turn.room.len() <= self.frame_len_max
+        };
+        match (fits, self.options.large) {
+            (true, _) => self.append_and_apply(&mut turn.room, batch, version, durability)?,
+            (false, Large::PastTheJournal) => {
+                // The engine makes it durable, and everything before with it.
+                self.log.lock().check()?;
+                self.hand_over(batch, version, Durability::Sync)?;
             }
-            self.append(&mut turn.room, durability)?;
-            self.apply(batch, version)?;
+            (false, Large::Aside) => self.commit_aside(batch, version, durability)?,
         }
         turn.version = version;
         Ok(())
+    }
+
+    /// Commits what is too long for the journal in a file of its own, which a record of the journal names.
+    fn commit_aside(&self, batch: &Batch, version: u64, durability: Durability) -> Result<()> {
+        self.log.lock().check()?;
+        let mut room = Vec::new();
+        frame::write_commit(&mut room, version, batch, durability);
+        let written = aside::write(&*self.disk, version, &room[FRAME_LEN..]);
+        let aside = written.map_err(|cause| error::io(self.name, "commit", cause))?;
+        frame::write_aside(&mut room, version, aside, durability);
+        self.append_and_apply(&mut room, batch, version, durability)
+    }
+
+    fn append_and_apply(
+        &self,
+        frame: &mut [u8],
+        batch: &Batch,
+        version: u64,
+        durability: Durability,
+    ) -> Result<()> {
+        self.append(frame, durability)?;
+        self.apply(batch, version)
     }
 
     /// Appends a commit. Where neither file has room it waits for one, or makes it.
@@ -228,34 +249,32 @@ impl<E: Journalled> Shared<E> {
             let appended = self.log.lock().append(frame, durability)?;
             match appended {
                 Appended::Written | Appended::WrittenInOther => return Ok(()),
-                Appended::NoRoom => self.checkpoint()?,
+                Appended::NoRoom => self.make_room()?,
             }
         }
     }
 
     /// Applies what the journal holds. If the engine refuses it, the journal takes it back.
     fn apply(&self, batch: &Batch, version: u64) -> Result<()> {
-        let Err(refused) = self.engine.apply(batch, version, Durability::Deferred) else { return Ok(()) };
-        let mut log = self.log.lock();
-        if refused.is_not_committed() {
-            log.abort(version)?;
-        } else {
-            log.break_off();
-        }
-        Err(refused)
-    }
-
-    /// Commits what is too long for the journal. The engine makes it durable, and everything before with it.
-    fn commit_past_the_journal(&self, batch: &Batch, version: u64) -> Result<()> {
-        let done = self.engine.apply(batch, version, Durability::Sync);
-        if done.as_ref().is_err_and(|error| !error.is_not_committed()) {
-            self.log.lock().break_off();
+        let done = self.hand_over(batch, version, Durability::Deferred);
+        if done.as_ref().is_err_and(Error::is_not_committed) {
+            self.log.lock().abort(version)?;
         }
         done
     }
 
+    /// Has the engine take a commit. Where nobody knows whether it did, nothing may follow: its version may be in use.
+    fn hand_over(&self, batch: &Batch, version: u64, durability: Durability) -> Result<()> {
+        let done = catch_unwind(AssertUnwindSafe(|| self.engine.apply(batch, version, durability)));
+        let is_known = |done: &Result<()>| done.as_ref().err().is_none_or(Error::is_not_committed);
+        if !done.as_ref().is_ok_and(is_known) {
+            self.log.lock().break_off();
+        }
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
     /// Whether a checkpoint is worth its while.
-    fn is_checkpoint_due(&self) -> bool {
+    pub(super) fn is_checkpoint_due(&self) -> bool {
         self.engine.unsaved_bytes() >= self.options.unsaved_bytes_max || self.log.lock().full().is_some()
     }
 }
@@ -296,7 +315,7 @@ impl<E: Journalled> Engine for Journal<E> {
             if refused.kind() == Kind::Full {
                 // There may be room again: a checkpoint finds out.
                 match self.shared.options.checkpoints {
-                    Checkpoints::InBackground => self.keeper.ring(),
+                    Checkpoints::InBackground => self.keeper.ring_within(Duration::ZERO),
                     Checkpoints::InCommits => drop(self.shared.checkpoint()),
                 }
             }
@@ -335,7 +354,7 @@ impl<E: Journalled> Shared<E> {
         let synced = log.sync()?;
         log.break_off();
         let epochs = super::Epochs { files: log.epochs(), presence: Presence::Present };
-        self.engine.checkpoint(epochs.next(Presence::Present), synced)?;
+        self.engine.checkpoint(epochs.next(Presence::Present), synced).map_err(recovery::not_committed)?;
         // What cannot be removed is when the journal is opened.
         aside::remove_all(&*self.disk).ok();
         Ok(())

@@ -1,6 +1,7 @@
 //! What the journal's failures mean to a caller.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::io;
 
 use crate::error::{Error, Kind};
@@ -20,15 +21,20 @@ pub(crate) fn io(engine: &'static str, doing: &'static str, cause: io::Error) ->
 
 /// The error of a commit of which it is not known whether the journal holds it.
 #[cold]
-pub(crate) fn unknown(engine: &'static str, cause: io::Error) -> Error {
+pub(crate) fn unknown(engine: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     let message = "the journal failed while it took the commit: it is there whole, or not at all";
     Error::new(Kind::CommitUnknown, message).in_engine(engine).during("commit").caused_by(cause)
 }
 
 /// The error of every call after a failure of the journal.
 #[cold]
-pub(crate) fn broken(engine: &'static str) -> Error {
-    Error::new(Kind::Unavailable, "the journal failed before: open the store again").in_engine(engine)
+pub(crate) fn broken(engine: &'static str, cause: Option<Error>) -> Error {
+    let message = "the journal failed before: open the store again";
+    let broken = Error::new(Kind::Unavailable, message).in_engine(engine);
+    match cause {
+        Some(cause) => broken.caused_by(cause),
+        None => broken,
+    }
 }
 
 /// The error of a journal that is not what was written.

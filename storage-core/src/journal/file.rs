@@ -61,6 +61,11 @@ impl JournalFile {
         NAMES.into_iter().chain(NEW_NAMES).try_for_each(|name| disk.remove(name))
     }
 
+    /// Removes what a crash left of files that were being made.
+    pub fn remove_unfinished(disk: &dyn Disk) -> io::Result<()> {
+        NEW_NAMES.into_iter().try_for_each(|name| disk.remove(name))
+    }
+
     /// Its length in bytes.
     pub fn len_bytes(&self) -> u64 {
         self.len

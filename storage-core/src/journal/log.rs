@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::engine::Durability;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::error;
 use super::file::JournalFile;
@@ -54,10 +54,11 @@ enum Other {
     Full { last: u64 },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Whole,
-    Broken,
+    /// With what broke it, where that was not told to whoever writes.
+    Broken(Option<Error>),
 }
 
 /// What became of a record that was to be appended.
@@ -128,15 +129,24 @@ impl Log {
 
     /// Fails if the log is broken.
     pub fn check(&self) -> Result<()> {
-        match self.state {
+        match &self.state {
             State::Whole => Ok(()),
-            State::Broken => Err(error::broken(self.engine)),
+            State::Broken(cause) => Err(error::broken(self.engine, cause.as_ref().map(Error::share))),
         }
     }
 
     /// Refuses everything from now on.
     pub fn break_off(&mut self) {
-        self.state = State::Broken;
+        if matches!(self.state, State::Whole) {
+            self.state = State::Broken(None);
+        }
+    }
+
+    /// The same, and every refusal tells this failure, of which who writes knows nothing yet.
+    pub fn break_off_by(&mut self, cause: &Error) {
+        if matches!(self.state, State::Whole | State::Broken(None)) {
+            self.state = State::Broken(Some(cause.share()));
+        }
     }
 
     /// Seals and appends a commit, behind which room for its abort is kept.
@@ -159,9 +169,9 @@ impl Log {
 
     /// Appends, durably, that the commit that was appended last did not take place: its version is free again.
     ///
-    /// `CommitUnknown` if that fails.
+    /// `CommitUnknown` if that fails, or if the log broke since: the commit then stands where it was appended.
     pub fn abort(&mut self, version: u64) -> Result<()> {
-        self.check()?;
+        self.check().map_err(|broken| error::unknown(self.engine, broken))?;
         let mut frame = Vec::with_capacity(FRAME_LEN);
         frame::write_abort(&mut frame, version);
         let done = self.write_at_tail(&mut frame).and_then(|()| self.sync_tail());
@@ -229,10 +239,14 @@ impl Log {
     fn write_at_tail(&mut self, frame: &mut [u8]) -> io::Result<()> {
         let next = self.tail.chain.seal(frame);
         let version = frame::version(frame);
-        if let Some(FrameKind::Aside(_)) = frame::kind(frame) {
-            self.asides[self.active].push(version);
-        }
         self.files[self.active].write(frame, self.tail.at)?;
+        let asides = &mut self.asides[self.active];
+        match frame::kind(frame) {
+            Some(FrameKind::Aside(_)) => asides.push(version),
+            // Its version is taken again, with the file's name, maybe by a record of the other file.
+            Some(FrameKind::Abort) => drop(asides.pop_if(|last| *last == version)),
+            _ => {}
+        }
         self.tail = Tail {
             at: self.tail.at + frame.len() as u64,
             chain: next,
@@ -254,7 +268,7 @@ impl Log {
 
     fn broken_if_failed(&mut self, done: io::Result<()>) -> io::Result<()> {
         if done.is_err() {
-            self.state = State::Broken;
+            self.break_off();
         }
         done
     }

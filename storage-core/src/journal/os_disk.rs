@@ -42,9 +42,17 @@ impl OsDisk {
 
 impl Disk for OsDisk {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>> {
-        match OpenOptions::new().read(true).write(true).open(self.path(name)) {
+        use io::ErrorKind as Io;
+        let path = self.path(name);
+        let opened = match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(cause) if matches!(cause.kind(), Io::PermissionDenied | Io::ReadOnlyFilesystem) => {
+                File::open(&path)
+            }
+            opened => opened,
+        };
+        match opened {
             Ok(file) => Ok(Some(Box::new(OsFile(file)))),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) if cause.kind() == Io::NotFound => Ok(None),
             Err(cause) => Err(cause),
         }
     }

@@ -24,8 +24,9 @@ const LEN_MIN: u64 = 2 * RECORDS_AT;
 /// Applies what the journal holds, and begins it anew with files of `len` bytes. It is created if there is none.
 ///
 /// `Invalid` if a file belongs to another store, or to a newer copy of this one, or has a newer format; `Corrupt` if
-/// one is missing or damaged, or lacks a version. In all of these cases nothing is changed. `Full` where there is no
-/// room for what it holds: nothing of it is lost, and opening can be tried again.
+/// one is missing or damaged, or lacks a version. In all of these cases the journal stays as it is, and the engine
+/// takes at most what precedes the damage. `Full` where there is no room for what it holds: nothing of it is lost, and
+/// opening can be tried again.
 pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) -> Result<Log> {
     let name = engine.capabilities().name;
     let len = len.max(LEN_MIN);
@@ -48,11 +49,14 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
     let (files, durable) = match opened.files {
         Some(files) => {
             // Both files hold nothing that the engine lacks from here on, so one of another length can go.
-            let durable = engine.checkpoint(begun, u64::MAX)?;
+            let durable = engine.checkpoint(begun, u64::MAX).map_err(not_committed)?;
             let is_resized = files.iter().any(|(file, _)| file.len_bytes() != len);
             let files = match is_resized {
                 true => [made(0)?, made(1)?],
-                false => files.map(|(file, _)| file),
+                false => {
+                    JournalFile::remove_unfinished(disk).map_err(|cause| error::io(name, "open", cause))?;
+                    files.map(|(file, _)| file)
+                }
             };
             if is_resized {
                 sync_directory()?;
@@ -63,7 +67,7 @@ pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) ->
             // The engine may say that there is a journal only once there is one.
             let files = [made(0)?, made(1)?];
             sync_directory()?;
-            (files, engine.checkpoint(begun, u64::MAX)?)
+            (files, engine.checkpoint(begun, u64::MAX).map_err(not_committed)?)
         }
     };
     let begin = |index: usize| {
@@ -91,7 +95,7 @@ pub fn retire<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk) -> Result<()>
     let opened = Opened::look(engine, disk)?;
     if opened.mark.epochs.presence == Presence::Present {
         opened.replay(engine, disk)?;
-        engine.checkpoint(opened.mark.epochs.next(Presence::Absent), u64::MAX)?;
+        engine.checkpoint(opened.mark.epochs.next(Presence::Absent), u64::MAX).map_err(not_committed)?;
     } else if !opened.has_leftovers {
         return Ok(());
     }
@@ -310,7 +314,7 @@ impl<'a> Commits<'a> {
     }
 }
 
-/// What an engine says of a commit that is being replayed: it is in the journal, whatever became of it in the engine.
+/// What an engine says of what it is to take over: all of it is in the journal, whatever became of it in the engine.
 pub(super) fn not_committed(cause: Error) -> Error {
     match cause.is_not_committed() {
         true => cause,

@@ -25,7 +25,7 @@ impl<E: Engine> Transaction<'_, E> {
     pub fn discard(&mut self, keyspace: Keyspace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
         let definition = self.writable(keyspace)?;
-        check_key(key)?;
+        check_key(keyspace, key)?;
         match self.delete(keyspace, key) {
             Err(error) if error.kind() == Kind::Corrupt => {}
             done => return done,

@@ -53,7 +53,7 @@ impl<E: Engine> Transaction<'_, E> {
 
     fn merge(&mut self, keyspace: Keyspace, key: &[u8], merge: Merge) -> Result<()> {
         self.countable(keyspace)?;
-        check_key(key)?;
+        check_key(keyspace, key)?;
         let pending = match self.overlay.seen(keyspace, key) {
             Seen::Untouched => Pending::Merge(merge),
             Seen::Pending(Pending::Merge(before)) => Pending::Merge(before.then(keyspace, key, merge)?),

@@ -44,7 +44,7 @@ impl<E: Engine> Transaction<'_, E> {
     ) -> Result<bool> {
         let key = key.as_ref();
         self.writable(keyspace)?;
-        check_key(key)?;
+        check_key(keyspace, key)?;
         check_expiry(expiry)?;
         let Some(Record { stamp, value }) = self.standing(keyspace, key)? else { return Ok(false) };
         let record = Record { stamp: stamp.with_expiry(expiry), value };
