@@ -255,7 +255,7 @@ impl Runner {
                 let (found, last) = (shown(&found), shown(last));
                 return Err(Broken(format!("another process finds {found} where there was {last}")));
             }
-            self.reached.push(Reached { content: found, begun: self.disk.call_count(), durable: None });
+            self.reached.push(Reached { begun: self.disk.call_count(), ..Reached::found(found) });
         }
         self.unknown = None;
         self.note_durable(self.disk.call_count());
