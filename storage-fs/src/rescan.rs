@@ -214,6 +214,7 @@ impl FsEngine {
 ///
 /// A file's bytes become the record's value, as a raw put would: in a table they are read with its codec, so they are
 /// `Invalid` where they are none of its values, and nothing is taken over. `Invalid` too if a file has changed since.
+/// `Corrupt` for an edited or removed record of a table with indexes: its entries derive from a value that is gone.
 ///
 /// ```
 /// use storage_core::{Database, Table};
