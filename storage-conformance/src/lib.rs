@@ -22,6 +22,7 @@ pub mod crash;
 pub mod cycles;
 pub mod damage;
 mod deferred;
+pub mod fuzz;
 pub mod golden;
 pub mod handles;
 pub mod history;

@@ -176,6 +176,12 @@ impl SimDisk {
         self.0.lock().start.clone()
     }
 
+    /// What it holds now, as after the end of the process.
+    pub fn content(&self) -> Image {
+        let state = self.0.lock();
+        state.names.iter().map(|(name, file)| (name.clone(), state.files[*file].clone())).collect()
+    }
+
     /// The calls so far that changed something.
     pub fn calls(&self) -> Vec<Call> {
         self.0.lock().calls.clone()

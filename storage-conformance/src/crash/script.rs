@@ -382,7 +382,8 @@ fn apply(content: &mut Content, batch: &Batch) {
     }
 }
 
-fn content<E: Engine>(engine: &E) -> Result<Content> {
+/// What is in the store.
+pub fn content<E: Engine>(engine: &E) -> Result<Content> {
     let snapshot = engine.snapshot(Intent::Read)?;
     let mut cursor = snapshot.range(keyspace(), &KeyRange::all(), Direction::Forward)?;
     let mut content = Content::new();
