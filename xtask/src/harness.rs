@@ -44,6 +44,7 @@ pub const DAMAGE: Harness = Harness {
     seed: "STORAGE_DAMAGE_SEED",
     parts: &[
         part("storage-redb", &["--test", "damage"], "damage_to_", 4),
+        part("storage-fs", &["--test", "damage"], "damage_to_", 3),
         part("storage-sqlite", &["--test", "damage"], "damage_to_", 2),
     ],
 };
