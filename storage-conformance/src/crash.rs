@@ -15,13 +15,15 @@ mod image_engine;
 mod leavings;
 mod script;
 mod scripts;
+mod through_core;
 mod unchained;
 
-pub use disk::{Call, Fault, Image, Lasts, SimDisk, SimFile};
+pub use disk::{Call, Counted, Fault, Image, Lasts, SimDisk, SimFile};
 pub use explore::{Search, Tried, crash_everywhere};
-pub use faults::{Failed, fail_everywhere};
+pub use faults::{Failed, fail_everywhere, fail_everywhere_and};
 pub use image_engine::{ImageEngine, ImageLie};
 pub use leavings::{Manner, leavings, random};
-pub use script::{Acknowledged, Broken, Content, CrashSubject, Reached, Run, Step, empty, run};
+pub use script::{Acknowledged, Broken, Content, CrashSubject, Reached, Run, Step, content, empty, run};
 pub use scripts::{ANOTHER_PROCESS, SCRIPTS, random_script};
+pub use through_core::ThroughCore;
 pub use unchained::{UnchainedDisk, Written};

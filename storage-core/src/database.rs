@@ -21,7 +21,7 @@ use crate::expiry;
 use crate::found::{Admission, Found};
 use crate::key::Key;
 use crate::keyspace::{Keyspace, KeyspaceKind, KeyspaceMap};
-use crate::limits::{Limits, check_key};
+use crate::limits::{Limits, check_key, check_key_read};
 use crate::maintenance::Maintenance;
 use crate::options::{Deadline, Options, Outcome, TransactOptions};
 use crate::range::{Direction, KeyRange};
@@ -119,8 +119,7 @@ impl<E: Engine> Database<E> {
             database.0.mark_table(keyspace);
         }
         let mut expiring = snapshot.range(expiry::keyspace(), &KeyRange::all(), Direction::Forward)?;
-        // A damaged entry is an entry all the same.
-        // Other processes may write records that expire, of which nobody here is told.
+        // A damaged entry is one all the same. Other processes write records that expire and tell nobody here.
         if capabilities.sharing == Sharing::Processes || !matches!(expiring.next(), Ok(None)) {
             database.0.note_expiring();
         }
@@ -397,7 +396,7 @@ impl<E: Engine> Shared<E> {
     #[inline]
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<E::Owned>>> {
         self.check_open()?;
-        check_key(keyspace, key)?;
+        check_key_read(keyspace, key)?;
         let admission = self.admission();
         let mut ended = None;
         loop {
@@ -417,7 +416,7 @@ impl<E: Engine> Shared<E> {
     #[inline]
     pub(crate) fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>> {
         self.check_open()?;
-        check_key(keyspace, key)?;
+        check_key_read(keyspace, key)?;
         let kept = self.engine.kept(keyspace, key);
         // One that has ended may have been prolonged since: reading the record tells.
         Ok(kept.and_then(|(stamp, decoded)| stamp.is_live(|| self.now()).then_some(decoded)))

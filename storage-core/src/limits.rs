@@ -77,7 +77,7 @@ impl Limits {
     }
 }
 
-/// Checks a key of a keyspace, which the error names. One of a derived entry may be longer.
+/// Checks a key that is to be written, of a keyspace that the error names. One of a derived entry may be longer.
 #[inline]
 pub(crate) fn check_key(keyspace: Keyspace, key: &[u8]) -> Result<()> {
     check_key_len(keyspace, key.len())
@@ -85,25 +85,39 @@ pub(crate) fn check_key(keyspace: Keyspace, key: &[u8]) -> Result<()> {
 
 #[inline]
 pub(crate) fn check_key_len(keyspace: Keyspace, len: usize) -> Result<()> {
-    if (1..=KEY_LEN_MAX).contains(&len) {
-        return Ok(());
+    match (1..=key_len_max(keyspace)).contains(&len) {
+        true => Ok(()),
+        false => Err(key_error(keyspace, len)),
     }
-    let max = match keyspace.kind() {
+}
+
+/// Checks a key that is to be read: one that an engine could be asked for, though it may be too long to be written.
+#[inline]
+pub(crate) fn check_key_read(keyspace: Keyspace, key: &[u8]) -> Result<()> {
+    match (1..=DERIVED_KEY_LEN_MAX).contains(&key.len()) {
+        true => Ok(()),
+        false => Err(key_error(keyspace, key.len())),
+    }
+}
+
+#[inline]
+fn key_len_max(keyspace: Keyspace) -> usize {
+    match keyspace.kind() {
         KeyspaceKind::Data => KEY_LEN_MAX,
         KeyspaceKind::Derived | KeyspaceKind::System => DERIVED_KEY_LEN_MAX,
-    };
-    match (1..=max).contains(&len) {
-        true => Ok(()),
-        false => Err(key_error(len, max).in_keyspace(keyspace)),
     }
 }
 
 #[cold]
-fn key_error(len: usize, max: usize) -> Error {
-    match len {
+fn key_error(keyspace: Keyspace, len: usize) -> Error {
+    let error = match len {
         0 => Error::invalid("key is empty, shortest is 1 byte"),
-        _ => Error::new(Kind::TooLarge, format!("key is {len} bytes, limit is {max}")),
-    }
+        _ => {
+            let message = format!("key is {len} bytes, limit is {}", key_len_max(keyspace));
+            Error::new(Kind::TooLarge, message)
+        }
+    };
+    error.in_keyspace(keyspace)
 }
 
 pub(crate) fn check_name(name: &str) -> Result<()> {

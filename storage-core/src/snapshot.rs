@@ -10,7 +10,7 @@ use crate::engine::{Engine, Snapshot as _};
 use crate::error::{Error, Kind, Result};
 use crate::found::Found;
 use crate::keyspace::Keyspace;
-use crate::limits::check_key;
+use crate::limits::check_key_read;
 use crate::moment::Moment;
 use crate::range::{Direction, KeyRange};
 use crate::scan::{Liveness, Range};
@@ -51,7 +51,7 @@ impl<E: Engine> Snapshot<E> {
     ) -> Result<Option<Found<<E::Snapshot as crate::engine::Snapshot>::Value<'_>>>> {
         let key = key.as_ref();
         self.check_usable()?;
-        check_key(keyspace, key)?;
+        check_key_read(keyspace, key)?;
         let Some(record) = self.engine.get(keyspace, key)? else { return Ok(None) };
         let admission = self.shared.admission();
         admission.check_stamp(keyspace, key, &record.stamp)?;
@@ -69,7 +69,7 @@ impl<E: Engine> Snapshot<E> {
     ) -> Result<Vec<Option<Found<<E::Snapshot as crate::engine::Snapshot>::Value<'_>>>>> {
         self.check_usable()?;
         let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
-        keys.iter().try_for_each(|key| check_key(keyspace, key))?;
+        keys.iter().try_for_each(|key| check_key_read(keyspace, key))?;
         let admission = self.shared.admission();
         let records = self.engine.get_many(keyspace, &keys)?;
         let admit = |(key, record): (&&[u8], Option<crate::Record<_>>)| {

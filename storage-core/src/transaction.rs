@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::found::{Admission, Found};
 use crate::key::{Key, Number, Slot, Template};
 use crate::keyspace::Keyspace;
-use crate::limits::{check_key, check_key_len};
+use crate::limits::{check_key, check_key_len, check_key_read};
 use crate::moment::Moment;
 use crate::overlay::{Overlay, Pending, Seen};
 use crate::range::{Direction, KeyRange};
@@ -114,7 +114,7 @@ impl<'db, E: Engine> Transaction<'db, E> {
     ) -> Result<Option<Found<EngineValue<'_, E>>>> {
         let key = key.as_ref();
         self.shared.check_open()?;
-        check_key(keyspace, key)?;
+        check_key_read(keyspace, key)?;
         match self.overlay.seen(keyspace, key) {
             Seen::RangeDeleted | Seen::Pending(Pending::Delete) => Ok(None),
             Seen::Pending(Pending::Put(record)) => self.own(record.clone()).map(Some),

@@ -19,7 +19,7 @@ use crate::files::{self, Extension};
 use crate::line;
 use crate::options::Form;
 use crate::pending::{Changes, Fold};
-use crate::segment::{Buffer, LINES, Segment, Segments};
+use crate::segment::{Begun, Buffer, LINES, Segment, Segments};
 use crate::state::{Cell, OnDisk, Where};
 use crate::writer::Writer;
 
@@ -34,7 +34,7 @@ impl Shared {
             return Ok(writer.version());
         }
         let written =
-            trusted(&mut writer, |writer| Work::new(self, writer, &fold, epochs).and_then(Work::finish));
+            self.trusted(&mut writer, |writer| Work::new(self, writer, &fold, epochs).and_then(Work::finish));
         self.is_full
             .store(written.as_ref().is_err_and(|error| error.kind() == Kind::Full), Ordering::Relaxed);
         written?;
@@ -55,7 +55,7 @@ impl Shared {
         let bytes_before = len(&writer);
         let nothing = Fold::nothing(writer.version());
         let epochs = writer.epochs();
-        trusted(&mut writer, |writer| {
+        self.trusted(&mut writer, |writer| {
             let mut work = Work::new(self, writer, &nothing, epochs)?;
             let names: Vec<_> = work.segments.keys().copied().collect();
             names.into_iter().try_for_each(|name| work.move_all(name))?;
@@ -65,15 +65,19 @@ impl Shared {
     }
 }
 
-/// Does what writes files. After a failure nobody knows which manifest is there, nor what it counts, so that nothing is
-/// written any more; want of room is told before that.
-fn trusted<T>(writer: &mut Writer, work: impl FnOnce(&mut Writer) -> Result<T>) -> Result<T> {
-    writer.check()?;
-    let done = work(writer);
-    if done.as_ref().is_err_and(|error| error.kind() != Kind::Full) {
-        writer.break_off();
+impl Shared {
+    /// Does what writes files. After a failure nobody knows which manifest is there, nor what it counts, so that nothing
+    /// is written any more; want of room is told before that.
+    fn trusted<T>(&self, writer: &mut Writer, work: impl FnOnce(&mut Writer) -> Result<T>) -> Result<T> {
+        writer.check()?;
+        let done = work(writer);
+        match done.as_ref().map_err(storage_core::Error::kind) {
+            Ok(_) => {}
+            Err(Kind::Full) => writer.give_back(&*self.tree),
+            Err(_) => writer.break_off(),
+        }
+        done
     }
-    done
 }
 
 /// A checkpoint that is being made. Nothing of the writer's changes before the manifest is replaced.
@@ -278,6 +282,7 @@ impl<'a> Work<'a> {
             let value = cell.kept_value();
             let extension = Extension::of(&value);
             let (path, new) = (files::path(*keyspace, key, extension), files::new_path(*keyspace));
+            self.writer.begun.push(Begun::File(new.clone()));
             let file = tree.create(&new).on(DOING, &new)?;
             file.write_at(&value, 0).on(DOING, &new)?;
             let base = self.writer.on_disk.get(*keyspace, key).cloned();
@@ -357,7 +362,12 @@ impl<'a> Work<'a> {
     /// Writes lines, and notes where they are.
     fn end_lines(&mut self, lines: Lines) -> Result<()> {
         let Lines { mut segments, buffer, planned } = lines;
-        let appended = segments.append(&*self.shared.tree, self.shared.settings.limits, &buffer)?;
+        let appended = segments.append(
+            &*self.shared.tree,
+            self.shared.settings.limits,
+            &buffer,
+            &mut self.writer.begun,
+        )?;
         if appended.next != segments.next {
             self.directories.insert(segments.directory.clone());
         }

@@ -13,7 +13,7 @@ use crate::error::{self, NAME, OnPath};
 use crate::segment::{LINES, Segments};
 
 const PATH: &str = ".storage/store.json";
-const NEW_PATH: &str = ".storage/store.new";
+pub(crate) const NEW_PATH: &str = ".storage/store.new";
 const FORMAT_VERSION: u32 = 1;
 /// Far more than a store of a thousand keyspaces has.
 const LEN_MAX: u64 = 64 << 20;

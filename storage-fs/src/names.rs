@@ -27,6 +27,18 @@ const NAME_LEN_MAX: usize = 200;
 /// So much of a longer text begins its name.
 const NAME_LEN_KEPT: usize = 120;
 
+/// The first bytes of elements, as the FoundationDB tuple layer has them.
+mod code {
+    pub(super) const NULL: u8 = 0x00;
+    pub(super) const BYTES: u8 = 0x01;
+    pub(super) const STRING: u8 = 0x02;
+    pub(super) const INTEGER_MIN: u8 = 0x0b;
+    pub(super) const INTEGER_MAX: u8 = 0x1d;
+    pub(super) const FALSE: u8 = 0x26;
+    pub(super) const TRUE: u8 = 0x27;
+    pub(super) const UUID: u8 = 0x30;
+}
+
 /// Names that some system gives to devices, also with an extension.
 const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 const RESERVED_NUMBERED: [&str; 2] = ["com", "lpt"];
@@ -70,32 +82,38 @@ pub(crate) fn file_name(key: &[u8]) -> String {
     name
 }
 
+/// Adds the text of a tuple; `false`, with some of it added, if the key is none or holds what has no text.
 fn tuple(key: &[u8], into: &mut String) -> bool {
     let mut from = Decoder::new(key);
-    let mut is_first = true;
-    while !from.is_at_end() {
-        if !is_first {
+    while let Some(code) = from.rest().first() {
+        if from.rest().len() < key.len() {
             into.push(',');
         }
-        is_first = false;
-        if let Ok(string) = from.take_str() {
-            escape(string.as_bytes(), into);
-        } else if let Ok(number) = from.take_i128() {
-            into.push_str(&format!("#{number}"));
-        } else if let Ok(id) = from.take_uuid() {
-            into.push_str(&format!("@{id}"));
-        } else if let Ok(truth) = from.take_bool() {
-            into.push_str(if truth { "#t" } else { "#f" });
-        } else if let Ok(bytes) = from.take_bytes() {
-            into.push('~');
-            escape(&bytes, into);
-        } else if from.take_null() {
-            into.push_str("#n");
-        } else {
+        // What fails may have taken something, so nothing else is tried in its place.
+        let is_taken = match *code {
+            code::STRING => from.take_str().map(|string| escape(string.as_bytes(), into)).is_ok(),
+            code::BYTES => {
+                into.push('~');
+                from.take_bytes().map(|bytes| escape(&bytes, into)).is_ok()
+            }
+            code::UUID => from.take_uuid().map(|id| into.push_str(&format!("@{id}"))).is_ok(),
+            code::FALSE | code::TRUE => {
+                from.take_bool().map(|truth| into.push_str(if truth { "#t" } else { "#f" })).is_ok()
+            }
+            code::NULL => {
+                into.push_str("#n");
+                from.take_null()
+            }
+            code::INTEGER_MIN..=code::INTEGER_MAX => {
+                from.take_i128().map(|number| into.push_str(&format!("#{number}"))).is_ok()
+            }
+            _ => false,
+        };
+        if !is_taken {
             return false;
         }
     }
-    !is_first
+    !key.is_empty()
 }
 
 fn packed(text: &str) -> Option<Key> {
@@ -185,6 +203,8 @@ mod tests {
             (Key::of("a/b\\c").unwrap(), "a%2fb%5cc"),
             (Key::from(b"raw".as_slice()), "=raw"),
             (Key::from([0xff, 0].as_slice()), "=%ff%00"),
+            // It begins as a string that is no UTF-8, and goes on as numbers.
+            (Key::from([2, 0xa2, 0, 0x15, 7].as_slice()), "=%02%a2%00%15%07"),
         ] {
             assert_eq!(text(&key), expected);
             assert_eq!(super::key(expected), Some(key));
@@ -210,6 +230,11 @@ mod tests {
         assert_eq!(key(&file_name(&one)), None);
     }
 
+    /// Codes of elements, and bytes that are none or no UTF-8.
+    const LOOKS: &[u8] = &[
+        0, 1, 2, 5, 0x0b, 0x0c, 0x13, 0x14, 0x15, 0x16, 0x1c, 0x1d, 0x26, 0x27, 0x30, b'a', b'A', 0xa2, 0xff,
+    ];
+
     proptest! {
         #[test]
         fn every_key_comes_back(bytes in prop::collection::vec(any::<u8>(), 1..40)) {
@@ -217,6 +242,14 @@ mod tests {
             prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\\"<>:|?*".contains(&byte)));
             prop_assert_eq!(text.to_ascii_lowercase(), text.clone());
             prop_assert_eq!(key(&text), Some(Key::from(bytes)));
+        }
+
+        /// The codes of elements stand everywhere, so that what begins as a tuple often ends as none.
+        #[test]
+        fn every_key_that_looks_like_a_tuple_comes_back(
+            bytes in prop::collection::vec(prop::sample::select(LOOKS), 1..12)
+        ) {
+            prop_assert_eq!(key(&text(&bytes)), Some(Key::from(bytes)));
         }
 
         #[test]

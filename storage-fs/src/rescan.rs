@@ -214,6 +214,8 @@ impl FsEngine {
 ///
 /// A file's bytes become the record's value, as a raw put would: in a table they are read with its codec, so they are
 /// `Invalid` where they are none of its values, and nothing is taken over. `Invalid` too if a file has changed since.
+/// The index entries of an edited or removed record derive from a value that is gone, so each index of its table is
+/// walked to find them: the cost of such a record is that of listing them.
 ///
 /// ```
 /// use storage_core::{Database, Table};
@@ -245,9 +247,9 @@ pub fn adopt<E: Engine>(
     let values = found.iter().map(|found| engine.found_value(found)).collect::<Result<Vec<_>>>()?;
     db.transact(|txn| {
         for (found, value) in found.iter().zip(&values) {
-            match value {
-                Some(value) => txn.put(found.keyspace, &found.key, value)?,
-                None => txn.delete(found.keyspace, &found.key)?,
+            txn.discard(found.keyspace, &found.key)?;
+            if let Some(value) = value {
+                txn.put(found.keyspace, &found.key, value)?;
             }
         }
         Ok(())

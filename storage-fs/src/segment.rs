@@ -122,7 +122,13 @@ impl Segments {
     }
 
     /// Writes lines behind the last, in as many segments as they need, without taking them over.
-    pub(crate) fn append(&self, tree: &dyn Tree, limits: Limits, buffer: &Buffer) -> Result<Appended> {
+    pub(crate) fn append(
+        &self,
+        tree: &dyn Tree,
+        limits: Limits,
+        buffer: &Buffer,
+        begun: &mut Vec<Begun>,
+    ) -> Result<Appended> {
         const DOING: &str = "write lines";
         let mut appended = Appended {
             extents: self.extents.clone(),
@@ -134,8 +140,12 @@ impl Segments {
         while begin < buffer.lines.len() {
             let room = appended.extents.last().filter(|extent| extent.len < limits.segment_len_max);
             let (extent, is_new) = match room {
-                Some(extent) => (extent.clone(), false),
+                Some(extent) => {
+                    begun.push(Begun::Longer(extent.clone()));
+                    (extent.clone(), false)
+                }
                 None => {
+                    begun.push(Begun::File(self.path(appended.next)));
                     appended.next += 1;
                     (self.create(tree, appended.next - 1)?, true)
                 }
@@ -189,6 +199,25 @@ impl Buffer {
         let made = write(&mut self.bytes);
         self.lines.push((at, self.bytes.len() - at));
         made
+    }
+}
+
+/// What takes room before the manifest counts it.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// A segment that has become longer than this.
+    Longer(Extent),
+    /// A new file.
+    File(String),
+}
+
+impl Begun {
+    /// Gives the room back. Where that cannot be, the next checkpoint writes over it.
+    pub(crate) fn give_back(self, tree: &dyn Tree) {
+        match self {
+            Begun::Longer(Extent { segment, len }) => segment.file.set_len(len).ok(),
+            Begun::File(path) => tree.remove(&path).ok(),
+        };
     }
 }
 

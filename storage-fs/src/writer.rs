@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::disk::{FileKind, Identity, OWN, Tree};
 use crate::error::{self, OnPath};
 use crate::line::Said;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::options::{IfMissing, Settings};
-use crate::segment::Segments;
+use crate::segment::{Begun, Segments};
 use crate::state::{Aside, Cell, OnDisk, State, Where};
 
 /// Files that only snapshots read.
@@ -32,6 +32,8 @@ pub(crate) struct Writer {
     pub(super) epochs: Epochs,
     /// Files that a checkpoint has replaced which did not take place: they are the engine's all the same.
     pub(super) replaced: HashMap<String, Identity>,
+    /// What a checkpoint has written that has not taken place yet.
+    pub(super) begun: Vec<Begun>,
     /// Begins the names of the files that are set aside: no other handle's snapshots have such.
     asides: Uuid,
     /// The number of the last file that was set aside or kept.
@@ -72,6 +74,7 @@ impl Writer {
             version: manifest.version,
             epochs: manifest.epochs(),
             replaced: HashMap::new(),
+            begun: Vec::new(),
             asides: Uuid::new_v4(),
             number: 0,
             state: Trust::Whole,
@@ -150,6 +153,13 @@ impl Writer {
         }
     }
 
+    /// Gives back the room that a checkpoint took which did not take place, the oldest last, so that deletes have some.
+    pub(super) fn give_back(&mut self, tree: &dyn Tree) {
+        while let Some(begun) = self.begun.pop() {
+            begun.give_back(tree);
+        }
+    }
+
     /// Writes nothing from now on.
     pub(super) fn break_off(&mut self) {
         self.state = Trust::Broken;
@@ -194,13 +204,16 @@ impl Writer {
 
     /// Replaces the manifest: from then on the files are the store.
     pub(super) fn take_over(
-        &self,
+        &mut self,
         tree: &dyn Tree,
         version: u64,
         epochs: Epochs,
         segments: &BTreeMap<&'static str, Segments>,
     ) -> Result<()> {
-        Manifest::of(self.store, version, epochs, segments.values()).write(tree)
+        self.begun.push(Begun::File(manifest::NEW_PATH.to_owned()));
+        Manifest::of(self.store, version, epochs, segments.values()).write(tree)?;
+        self.begun.clear();
+        Ok(())
     }
 
     /// Whether a checkpoint with these epochs would change nothing but what it writes.

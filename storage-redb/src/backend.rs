@@ -1,80 +1,41 @@
-//! What survives a crash: the engine on a backend in memory that keeps what had been synced.
+//! What survives a power cut, and what costs a sync: the engine on a disk that keeps what had been synced.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
-use redb::StorageBackend;
-use redb::backends::InMemoryBackend;
+use storage_conformance::crash::{Call, Image, Manner, SimDisk, leavings, random};
 use storage_core::engine::{Commit, Intent, Snapshot};
+use storage_core::journal::Disk;
 use storage_core::{
     Batch, Change, Direction, Durability, Engine, Key, KeyRange, Keyspace, Payload, Record, Stamp, Write,
 };
 
+use crate::crash::SimBackend;
 use crate::disk;
 use crate::engine::RedbEngine;
 use crate::options::{QuickRepair, RedbOptions, Settings};
 
-/// A backend in memory, whose bytes are copied away at every sync.
-#[derive(Debug, Default)]
-struct Keeping {
-    memory: InMemoryBackend,
-    synced: Arc<Mutex<Synced>>,
-}
-
-/// What a power cut leaves, at worst.
-#[derive(Debug, Default)]
-struct Synced {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl StorageBackend for Keeping {
-    fn len(&self) -> io::Result<u64> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut synced = self.synced.lock();
-        synced.bytes.resize(usize::try_from(self.memory.len()?).unwrap(), 0);
-        self.memory.read(0, &mut synced.bytes)?;
-        synced.count += 1;
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.memory.write(offset, data)
-    }
-}
+const FILE: &str = "crashed.redb";
 
 struct Store {
     /// Where the file lies that a power cut leaves.
     _directory: tempfile::TempDir,
     settings: Settings,
     engine: RedbEngine,
-    synced: Arc<Mutex<Synced>>,
+    disk: SimDisk,
 }
 
 impl Store {
     fn new(quick_repair: QuickRepair) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut settings =
-            RedbOptions::at(directory.path().join("crashed.redb")).open().unwrap().settings().clone();
+        let mut settings = RedbOptions::at(directory.path().join(FILE)).open().unwrap().settings().clone();
         settings.quick_repair = quick_repair;
-        let backend = Keeping::default();
-        let synced = Arc::clone(&backend.synced);
+        let disk = SimDisk::new(Image::new());
+        let backend = SimBackend(disk.file(FILE).unwrap());
+        disk.sync_directory().unwrap();
         let file = disk::open_on(backend, &settings).unwrap();
         let engine = RedbEngine::assemble(file, settings.clone()).unwrap();
-        Store { _directory: directory, settings, engine, synced }
+        Store { _directory: directory, settings, engine, disk }
     }
 
     fn put(&self, key: &str, durability: Durability) {
@@ -86,12 +47,14 @@ impl Store {
     }
 
     fn syncs(&self) -> usize {
-        self.synced.lock().count
+        self.disk.calls().iter().filter(|call| matches!(call, Call::Sync { .. })).count()
     }
 
     /// Leaves the file as a power cut at this moment does.
     fn crash(&self) {
-        std::fs::write(&self.settings.path, &self.synced.lock().bytes).unwrap();
+        let (start, calls) = (self.disk.start(), self.disk.calls());
+        let left = leavings(&start, &calls, Manner::Dropped, &mut random(1));
+        std::fs::write(&self.settings.path, &left[FILE]).unwrap();
     }
 
     /// The keys that are there after a power cut at this moment.

@@ -29,8 +29,6 @@ mod cursor;
 mod disk;
 mod engine;
 mod error;
-#[cfg(test)]
-mod faults;
 mod header;
 mod journalled;
 mod newest;

@@ -213,6 +213,20 @@ impl Newest {
     }
 }
 
+/// redb does more than release the file when it is dropped, and on a damaged file it may panic there as anywhere.
+impl Drop for Newest {
+    fn drop(&mut self) {
+        let (file, view) = (self.file.get_mut(), self.view.get_mut());
+        let released = error::guarded("release the file", || {
+            drop(view.take());
+            drop(mem::replace(file, Held::Closed));
+            Ok(())
+        });
+        // Whoever wants to be told calls `close`.
+        drop(released);
+    }
+}
+
 pub(crate) fn begin_write(database: &Database, manner: Manner) -> Result<WriteTransaction> {
     let mut transaction = database.begin_write().map_err(|cause| error::failed("begin a commit", cause))?;
     transaction.set_quick_repair(manner.quick_repair == QuickRepair::EveryCommit);

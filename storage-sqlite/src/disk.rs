@@ -56,6 +56,8 @@ fn find_or_create(path: &Path, settings: &Settings) -> Result<()> {
     match fs::metadata(path) {
         Ok(file) if !file.is_file() => Err(error::invalid("open", "the path is no file's")),
         Ok(file) if file.len() == 0 && !may_create => Err(error::invalid("open", "the file is empty")),
+        // SQLite takes it for an empty one, whatever the byte is, and would write over it.
+        Ok(file) if file.len() == 1 => Err(error::invalid("open", "the file is not SQLite's")),
         Ok(_) => Ok(()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound && may_create => {
             create(path).map_err(|cause| error::io("create", cause))

@@ -126,8 +126,12 @@ fn row(connection: &Connection, name: &str) -> Result<Option<Value>> {
     connection.query_row(sql::GET_HEADER, [name], |row| row.get(0)).optional().map_err(failed)
 }
 
+/// Where a statement on the header cannot be made although it stands there, its table is not what was created.
 fn failed(cause: rusqlite::Error) -> Error {
-    error::failed("open", cause)
+    match error::is_about_the_statement(&cause) {
+        true => damaged().caused_by(cause),
+        false => error::failed("open", cause),
+    }
 }
 
 fn damaged() -> Error {

@@ -178,8 +178,8 @@ fn all_who_create_a_file_at_once_have_the_same_store() {
 fn what_is_no_store_is_refused_and_left_alone() {
     let folder = Folder::new();
     refused(Kind::Invalid, SqliteEngine::open(folder.0.path()));
-    for letter in ["a letter to nobody in particular".to_owned(), "a long letter to nobody".repeat(1_000)] {
-        fs::write(folder.path(), &letter).unwrap();
+    for letter in ["a", "a letter to nobody in particular", &"a long letter to nobody".repeat(1_000)] {
+        fs::write(folder.path(), letter).unwrap();
         refused(Kind::Invalid, SqliteEngine::open(folder.path()));
         refused(Kind::Invalid, SqliteOptions::at(folder.path()).read_only().open());
         assert_eq!(fs::read(folder.path()).unwrap(), letter.as_bytes());
@@ -230,6 +230,7 @@ fn damaged_header_is_corrupt() {
         "UPDATE storage_header SET value = 0 WHERE name = 'format'",
         "UPDATE storage_header SET value = x'01' WHERE name = 'store'",
         "DELETE FROM storage_header WHERE name = 'store'",
+        "ALTER TABLE storage_header RENAME COLUMN value TO valuf",
     ] {
         let folder = Folder::new();
         filled(&folder.path()).close().unwrap();

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `crash`, `new-engine`, `ci`, `tidy`.
+//! The project's commands: `cargo xtask bench`, `test`, `conformance`, `crash`, `damage`, `fuzz`, `new-engine`, `ci`, `tidy`.
 //!
 //! Depends on no crate of the workspace and starts the others through cargo, so that a command is ready in
 //! seconds and still runs while they do not compile.
@@ -7,8 +7,8 @@ mod bench;
 mod cargo;
 mod ci;
 mod conformance;
-mod crash;
 mod failure;
+mod harness;
 mod new_engine;
 mod test;
 mod tidy;
@@ -34,14 +34,11 @@ enum Command {
     #[command(disable_help_flag = true)]
     Conformance(Passed),
     /// Cuts the power of simulated disks in random scripts and says how many states were tried
-    Crash {
-        /// For how long
-        #[arg(long, default_value_t = 60)]
-        seconds: u64,
-        /// From what the scripts and the cuts follow
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-    },
+    Crash(Extent),
+    /// Damages the files of small stores at random places and says what became of how many
+    Damage(Extent),
+    /// Gives bytes that nobody wrote to whatever reads bytes from outside
+    Fuzz(Extent),
     /// Writes the crate of a new engine: one that reads empty and refuses to store
     NewEngine {
         /// Its name, such as `notes`: the crate is `storage-notes`
@@ -58,6 +55,16 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+struct Extent {
+    /// For how long, in all
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// From what everything that is drawn follows
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
 struct Passed {
     /// Handed on as they are
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -69,7 +76,9 @@ fn main() -> ExitCode {
         Command::Bench(passed) => bench::run(&passed.arguments),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Conformance(passed) => conformance::run(&passed.arguments),
-        Command::Crash { seconds, seed } => crash::run(seconds, seed),
+        Command::Crash(Extent { seconds, seed }) => harness::run(&harness::CRASH, seconds, seed),
+        Command::Damage(Extent { seconds, seed }) => harness::run(&harness::DAMAGE, seconds, seed),
+        Command::Fuzz(Extent { seconds, seed }) => harness::run(&harness::FUZZ, seconds, seed),
         Command::NewEngine { name: Some(name), .. } => new_engine::run(&cargo::root(), &name),
         Command::NewEngine { name: None, .. } => new_engine::try_out(),
         Command::Ci => ci::run(),

@@ -91,6 +91,16 @@ pub struct Fault {
     pub lasts: Lasts,
 }
 
+/// Which calls are counted, and so can fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// Those that change something, or make it durable.
+    #[default]
+    Changes,
+    /// Those that only look as well: opening a file, measuring it, reading it.
+    All,
+}
+
 /// How long a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasts {
@@ -112,8 +122,9 @@ struct State {
     names: BTreeMap<String, usize>,
     files: Vec<Vec<u8>>,
     calls: Vec<Call>,
-    /// How many calls that change something were made, failed ones included.
+    /// How many of the calls that are counted were made, failed ones included.
     tried: u64,
+    counted: Counted,
     fault: Option<Fault>,
     deaf_to: Option<&'static str>,
 }
@@ -133,6 +144,7 @@ impl SimDisk {
             files,
             calls,
             tried: 0,
+            counted: Counted::Changes,
             fault: None,
             deaf_to: None,
         })))
@@ -142,6 +154,13 @@ impl SimDisk {
     #[must_use]
     pub fn failing(self, fault: Fault) -> Self {
         self.0.lock().fault = Some(fault);
+        self
+    }
+
+    /// The same, counting these calls.
+    #[must_use]
+    pub fn counting(self, counted: Counted) -> Self {
+        self.0.lock().counted = counted;
         self
     }
 
@@ -155,6 +174,12 @@ impl SimDisk {
     /// What it held at first.
     pub fn start(&self) -> Image {
         self.0.lock().start.clone()
+    }
+
+    /// What it holds now, as after the end of the process.
+    pub fn content(&self) -> Image {
+        let state = self.0.lock();
+        state.names.iter().map(|(name, file)| (name.clone(), state.files[*file].clone())).collect()
     }
 
     /// The calls so far that changed something.
@@ -219,6 +244,14 @@ impl SimDisk {
 }
 
 impl State {
+    /// The same for a call that changes nothing.
+    fn try_look(&mut self) -> io::Result<()> {
+        match self.counted {
+            Counted::Changes => Ok(()),
+            Counted::All => self.try_call(),
+        }
+    }
+
     /// Counts a call, and fails it if it is to fail.
     fn try_call(&mut self) -> io::Result<()> {
         self.tried += 1;
@@ -256,6 +289,7 @@ fn fits(len: u64) -> io::Result<()> {
 
 impl Disk for SimDisk {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn DiskFile>>> {
+        self.0.lock().try_look()?;
         Ok(self.find(name).map(|file| Box::new(file) as Box<dyn DiskFile>))
     }
 
@@ -304,11 +338,14 @@ pub struct SimFile {
 
 impl DiskFile for SimFile {
     fn len_bytes(&self) -> io::Result<u64> {
-        Ok(self.disk.0.lock().files[self.file].len() as u64)
+        let mut state = self.disk.0.lock();
+        state.try_look()?;
+        Ok(state.files[self.file].len() as u64)
     }
 
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.0.lock();
+        let mut state = self.disk.0.lock();
+        state.try_look()?;
         let content = &state.files[self.file];
         let at = usize::try_from(offset).map_err(io::Error::other)?.min(content.len());
         let len = into.len().min(content.len() - at);

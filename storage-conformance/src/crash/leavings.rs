@@ -331,7 +331,7 @@ mod tests {
         let disk = SimDisk::new(Image::from([("a".to_owned(), vec![1; 4 * SECTOR_LEN])]));
         disk.file("a").unwrap().write_at(&[2; 4 * SECTOR_LEN], 0).unwrap();
         let mut random = random(7);
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for _ in 0..200 {
             let image = leavings(&disk.start(), &disk.calls(), Manner::Garbage, &mut random);
             let sectors: Vec<u8> = image["a"]

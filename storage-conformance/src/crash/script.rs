@@ -99,8 +99,10 @@ pub struct Run {
     pub reached: Vec<Reached>,
     /// What may be there besides the last state: the commit whose end is not known.
     pub unknown: Option<Content>,
-    /// Errors of the steps.
+    /// Errors of the steps, and of the reads behind them.
     pub errors: Vec<Error>,
+    /// What a deferred commit outlives, as the engine says; it says nothing where it did not open.
+    deferred_survives: Survives,
 }
 
 impl Run {
@@ -124,8 +126,12 @@ impl Run {
         known.chain(self.unknown.clone()).collect()
     }
 
-    /// The states that may be found after the end of the process: all that was told is there.
+    /// The states that may be found after the end of the process: all that was told is there, if deferred commits
+    /// outlive the process, and all that is durable otherwise.
     pub fn told(&self) -> Vec<Content> {
+        if self.deferred_survives < Survives::ProcessCrash {
+            return self.allowed(self.disk.call_count());
+        }
         let last = self.reached.last().expect("there is one at least").content.clone();
         [last].into_iter().chain(self.unknown.clone()).collect()
     }
@@ -144,7 +150,14 @@ pub fn run<S: CrashSubject>(
     acknowledged: Acknowledged,
 ) -> Result<Run, Broken> {
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let runner = Runner { disk: disk.clone(), tag, acknowledged, reached: Vec::new(), unknown: None };
+        let runner = Runner {
+            disk: disk.clone(),
+            tag,
+            acknowledged,
+            reached: Vec::new(),
+            unknown: None,
+            deferred_survives: Survives::ProcessCrash,
+        };
         runner.run(subject, allowed, script)
     }));
     ran.unwrap_or_else(|panic| {
@@ -169,6 +182,7 @@ struct Runner {
     acknowledged: Acknowledged,
     reached: Vec<Reached>,
     unknown: Option<Content>,
+    deferred_survives: Survives,
 }
 
 impl Runner {
@@ -180,6 +194,9 @@ impl Runner {
     ) -> Result<Run, Broken> {
         let mut engine = match subject.open(&self.disk) {
             Ok(engine) => engine,
+            Err(error) if error.kind() == Kind::CommitUnknown => {
+                return Err(Broken(format!("opening commits nothing, and says {error:?}")));
+            }
             Err(error) if self.disk.has_failed() => {
                 // What there is was not told to anyone, so it may be any of them.
                 let first = allowed.first().cloned().unwrap_or_default();
@@ -188,6 +205,7 @@ impl Runner {
             }
             Err(error) => return Err(Broken(format!("it does not open: {error:?}"))),
         };
+        self.deferred_survives = engine.capabilities().deferred_survives;
         let found = content(&engine).map_err(|error| Broken(format!("it cannot be read: {error:?}")))?;
         if !allowed.contains(&found) {
             return Err(Broken(format!(
@@ -215,13 +233,17 @@ impl Runner {
             if let Err(error) = self.step(subject, &engine, number, *step)? {
                 errors.push(error);
             }
+            if *step != Step::Close {
+                errors.extend(self.read(&engine)?.err());
+            }
         }
         drop(engine);
         Ok(self.end(errors))
     }
 
     fn end(self, errors: Vec<Error>) -> Run {
-        Run { disk: self.disk, reached: self.reached, unknown: self.unknown, errors }
+        let Runner { disk, reached, unknown, deferred_survives, .. } = self;
+        Run { disk, reached, unknown, errors, deferred_survives }
     }
 
     fn step<S: CrashSubject>(
@@ -255,12 +277,23 @@ impl Runner {
                 let (found, last) = (shown(&found), shown(last));
                 return Err(Broken(format!("another process finds {found} where there was {last}")));
             }
-            let begun = self.disk.call_count();
-            self.reached.push(Reached { content: found, begun, durable: None, survives: None });
+            let calls = self.disk.call_count();
+            let survives = Some(calls);
+            self.reached.push(Reached { content: found, begun: calls, durable: None, survives });
         }
         self.unknown = None;
         self.note_durable(self.disk.call_count());
         Ok(())
+    }
+
+    /// What can be read is what was told.
+    fn read<E: Engine>(&self, engine: &E) -> Result<Result<()>, Broken> {
+        let newest = &self.reached.last().expect("the state that was found").content;
+        match content(engine) {
+            Ok(found) if found == *newest || self.unknown.is_some() => Ok(Ok(())),
+            Ok(found) => Err(Broken(format!("it shows {} where {} was told", shown(&found), shown(newest)))),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     fn commit<E: Engine>(
@@ -349,7 +382,8 @@ fn apply(content: &mut Content, batch: &Batch) {
     }
 }
 
-fn content<E: Engine>(engine: &E) -> Result<Content> {
+/// What is in the store.
+pub fn content<E: Engine>(engine: &E) -> Result<Content> {
     let snapshot = engine.snapshot(Intent::Read)?;
     let mut cursor = snapshot.range(keyspace(), &KeyRange::all(), Direction::Forward)?;
     let mut content = Content::new();

@@ -27,9 +27,9 @@ impl<'a> Decoder<'a> {
         Decoder { rest: bytes, len: bytes.len(), level: Level::Top }
     }
 
-    /// What is left.
+    /// The bytes that are left: the first tells what the next element is.
     #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 

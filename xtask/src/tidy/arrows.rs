@@ -47,7 +47,7 @@ const PLACES: [Place; 11] = [
     Place { name: "storage-redb", below: Below::Only(CORE), in_tests: CONFORMANCE },
     Place { name: "storage-postgres", below: Below::Only(CORE), in_tests: CONFORMANCE },
     Place { name: "storage-stores", below: Below::Only(CORE), in_tests: EXAMPLES },
-    Place { name: "storage", below: Below::Only(UNDER_THE_DOOR), in_tests: &[] },
+    Place { name: "storage", below: Below::Only(UNDER_THE_DOOR), in_tests: CONFORMANCE },
     Place {
         name: "storage-conformance",
         below: Below::Only(&["storage-core", "storage-stores"]),
