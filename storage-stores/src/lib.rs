@@ -4,4 +4,7 @@
 //! each alike, because every change is one serializable transaction.
 
 pub mod messages;
+pub mod sessions;
 pub mod tasks;
+
+mod rfc3339;

@@ -39,7 +39,6 @@ mod namespace;
 mod query;
 mod reading;
 mod removal;
-mod rfc3339;
 mod store;
 mod subscription;
 mod timing;
@@ -47,6 +46,7 @@ mod writing;
 
 pub use uuid::Uuid;
 
+pub use crate::rfc3339::{format_time, parse_time};
 pub use consumers::{MemberInfo, MemberLease};
 pub use error::{MessageError, Result};
 pub use importing::{ImportOptions, Imported};
@@ -60,7 +60,6 @@ pub use namespace::Messages;
 pub use query::{BATCH_DEFAULT, Query};
 pub use reading::Page;
 pub use removal::Retention;
-pub use rfc3339::{format_time, parse_time};
 pub use store::{MessageStore, Mode, NamespaceInfo, NewNamespace};
 pub use subscription::Subscription;
 pub use writing::{Appended, ExpectedVersion, StreamWrite, Written};

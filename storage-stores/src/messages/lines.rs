@@ -18,7 +18,7 @@ use super::message::{Message, parse_id};
 use super::namespace::{Messages, View};
 use super::query::Query;
 use super::reading::{Source, check_category};
-use super::rfc3339::{format_time, parse_time};
+use crate::rfc3339::{format_time, parse_time};
 
 /// So many lines one transaction of an import has.
 const BATCH_LEN: usize = 1000;
