@@ -188,13 +188,14 @@ fn has<S: Subject>(subject: &S, power: Power) -> bool {
 mod tests {
     use super::*;
     use crate::plain::{PlainEngine, PlainStore};
-    use crate::{message_suite, task_suite};
+    use crate::{message_suite, session_suite, task_suite};
 
     #[test]
     fn cases_that_wait_for_the_crash_harness_are_in_the_lists() {
         fn names<S: Subject>(_: S) -> Vec<&'static str> {
             let (tasks, messages) = (task_suite::cases::<S>(), message_suite::cases::<S>());
-            cases::<S>().iter().chain(&tasks).chain(&messages).map(Case::name).collect()
+            let sessions = session_suite::cases::<S>();
+            cases::<S>().iter().chain(&tasks).chain(&messages).chain(&sessions).map(Case::name).collect()
         }
         let names = names(|| -> Result<PlainEngine> { Ok(PlainStore::default().open()) });
         let mut waiting = WAITING.lines().filter(|line| !line.starts_with('#'));

@@ -65,3 +65,13 @@ mod messages {
         Damageable(move || super::open(&directory, Form::Lines))
     });
 }
+
+mod sessions {
+    use storage_conformance::{Damageable, session_suite};
+    use storage_fs::Form;
+
+    session_suite!({
+        let directory = super::directory();
+        Damageable(move || super::open(&directory, Form::Lines))
+    });
+}
