@@ -15,8 +15,8 @@ use crate::subject::Subject;
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// Seeds that the suite runs, and how many changes each makes.
-const SEEDS: [u64; 3] = [1, 2, 3];
-const CHANGES: usize = 120;
+const SEEDS: [u64; 2] = [1, 2];
+const CHANGES: usize = 100;
 
 /// A plain sequence of numbers: xorshift.
 struct Random(u64);

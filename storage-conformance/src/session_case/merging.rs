@@ -103,7 +103,7 @@ pub(crate) fn case_19_merge_into_a_branch<S: Subject>(subject: &S) -> Result<()>
     assert!(said("merge_date").as_str().is_some_and(|date| date.ends_with('Z')));
     assert_eq!(branch.metadata.len(), 4);
     let target = sessions.get("t")?;
-    assert_eq!(target.child_ids, [merged.session_id.clone()]);
+    assert_eq!(target.child_ids, std::slice::from_ref(&merged.session_id));
     assert_eq!(target.conversation, before.conversation);
     let copies = [message_ids(&sessions, "t")?, message_ids(&sessions, &merged.session_id)?].concat();
     assert_eq!(copies.iter().collect::<BTreeSet<_>>().len(), copies.len());

@@ -133,7 +133,7 @@ pub(crate) fn what_changed_is_found_as_it_is<S: Subject>(subject: &S) -> Result<
 
 pub(crate) fn any_script_is_found<S: Subject>(subject: &S) -> Result<()> {
     let sessions = open(subject)?;
-    let long = "\u{130}".repeat(60);
+    let long = "\u{130} ".repeat(60);
     let text = format!("{long} ÄRGER und STRASSE, Привет, 漢字 \u{1f600} {long}");
     create(&sessions, "s-1", &[&text])?;
     for query in ["ärger UND", "straSSe", "ПРИВЕТ", "漢字", "\u{1f600}", "i\u{307}"] {
