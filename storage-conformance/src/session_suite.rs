@@ -98,6 +98,7 @@ macro_rules! for_each_session_case {
             users {
                 case_28_users_are_apart
                 users_of_any_name
+                all_sessions_of_a_user_are_deleted
                 longest_names_fit_together
             }
             histories {

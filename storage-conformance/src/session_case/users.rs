@@ -49,6 +49,23 @@ pub(crate) fn users_of_any_name<S: Subject>(subject: &S) -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn all_sessions_of_a_user_are_deleted<S: Subject>(subject: &S) -> Result<()> {
+    let store = store(subject)?;
+    let (ann, other) = (store.user("ann")?, store.user("ann\0")?);
+    for sessions in [&ann, &other] {
+        sessions.create(&super::full("s"))?;
+        create(sessions, "p", &["one", "two"])?;
+        sessions.branch("p", "b", "", 1)?;
+    }
+    assert_eq!(ann.delete_all()?, 3);
+    assert!(listed(&ann)?.is_empty() && ann.delete_all()? == 0);
+    assert_eq!((listed(&other)?.len(), words(&other, "b")?), (3, vec!["one".into()]));
+    assert_agree(&other)?;
+    assert_eq!(other.delete_all()?, 3);
+    assert_eq!(records(&ann)?, [0; 4]);
+    Ok(())
+}
+
 pub(crate) fn longest_names_fit_together<S: Subject>(subject: &S) -> Result<()> {
     let sessions = store(subject)?.user(&"\0".repeat(256))?;
     let (parent, child) = ("\0".repeat(512), format!("{}x", "\0".repeat(511)));

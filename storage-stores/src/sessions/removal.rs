@@ -1,6 +1,6 @@
 //! Deleting sessions, readable or not, one by one or all that nobody has touched for long.
 
-use storage_core::{Codec, Direction, Engine, Key, Timestamp, Transaction};
+use storage_core::{Codec, Direction, Engine, Key, KeyRange, Timestamp, Transaction};
 use uuid::Uuid;
 
 use super::error::{Result, SessionError};
@@ -37,6 +37,19 @@ impl<E: Engine> Sessions<E> {
                 return Ok(purged);
             }
         }
+    }
+
+    /// Deletes every session of the user, readable or not, and returns how many were listed.
+    pub fn delete_all(&self) -> Result<u64> {
+        let layout = self.store.layout;
+        self.store.transact(|txn| {
+            let listed = layout::listed_range(&self.user)?;
+            let count = txn.range(layout.index, listed, Direction::Forward)?.keys()?.len();
+            for keyspace in [layout.sessions, layout.messages, layout.blobs, layout.index] {
+                txn.delete_range(keyspace, KeyRange::within(&*self.user)?)?;
+            }
+            Ok(count as u64)
+        })
     }
 
     /// The ids of the oldest sessions, as many as are purged at once.
