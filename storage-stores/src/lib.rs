@@ -4,4 +4,5 @@
 //! each alike, because every change is one serializable transaction.
 
 pub mod messages;
+pub mod search;
 pub mod tasks;
