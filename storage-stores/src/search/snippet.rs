@@ -37,8 +37,8 @@ impl SearchQuery {
     ///
     /// let query = SearchQuery::all("bread")?;
     /// let snippet = query.snippet("content", "With the milk, buy bread and butter.", 20);
-    /// assert_eq!(snippet.text, "milk, buy bread and");
-    /// assert_eq!(snippet.matches, [10..15]);
+    /// assert_eq!(snippet.text, "buy bread and");
+    /// assert_eq!(snippet.matches, [4..9]);
     /// # Ok::<(), storage_stores::search::QueryError>(())
     /// ```
     pub fn snippet(&self, field: &str, text: &str, len_max: usize) -> Snippet {
@@ -94,7 +94,7 @@ fn densest(found: &[Found], phrases: usize, len_max: usize) -> Range<usize> {
     let mut best = (0, 0, 0..0);
     for start in 0..found.len() {
         let from = found[start].range.start;
-        while end < found.len() && found[end].range.end - from.min(found[end].range.end) <= len_max {
+        while end < found.len() && found[end].range.end - from <= len_max {
             distinct += usize::from(counts[found[end].phrase] == 0);
             counts[found[end].phrase] += 1;
             end += 1;
@@ -165,4 +165,63 @@ fn cut(text: &str, mut at: usize, side: Side) -> usize {
         }
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::TextIndex;
+
+    fn query(text: &str) -> SearchQuery {
+        TextIndex::new("snippet_tests", &["name", "content"]).unwrap().parse(text).unwrap()
+    }
+
+    /// The part of a text with its matches in brackets.
+    fn shown(sought: &str, text: &str, len_max: usize) -> String {
+        let snippet = query(sought).snippet("content", text, len_max);
+        assert_eq!(snippet.text, text[snippet.range]);
+        let (mut shown, mut at) = (String::new(), 0);
+        for found in &snippet.matches {
+            shown += &format!("{}[{}]", &snippet.text[at..found.start], &snippet.text[found.clone()]);
+            at = found.end;
+        }
+        shown + &snippet.text[at..]
+    }
+
+    #[test]
+    fn matches_are_what_a_search_finds() {
+        let text = "Crème brûlée, crème, la crème de la crème";
+        assert_eq!(shown("creme", text, 100), "[Crème] brûlée, [crème], la [crème] de la [crème]");
+        assert_eq!(shown("\"creme bru\"*", text, 100), "[Crème brûlée], crème, la crème de la crème");
+        assert_eq!(shown("\"la creme\" crem*", text, 100), "[Crème] brûlée, [crème], [la crème] de [la crème]");
+        assert_eq!(shown("name:creme", text, 100), text, "that is another field");
+        assert_eq!(shown("butter", text, 15), "Crème brûlée");
+    }
+
+    #[test]
+    fn part_with_the_most_phrases_is_shown() {
+        let far = "filler ".repeat(50);
+        let text = format!("milk milk milk {far}bread and milk {far}bread");
+        assert_eq!(shown("milk bread", &text, 30), "filler [bread] and [milk] filler");
+        assert_eq!(shown("bread", &text, 30), "filler [bread] and milk");
+        assert_eq!(shown("milk", &text, 30), "[milk] [milk] [milk] filler filler");
+    }
+
+    #[test]
+    fn cuts_are_between_characters() {
+        let words = "приве\u{301}т 你好世界你好世界你好世界你好世界 e\u{301}te\u{301} 🙂🙂🙂🙂🙂🙂🙂🙂 milk ";
+        let text = words.repeat(3);
+        for (sought, len) in [("milk", 4), ("你好*", 48), ("ete", 7), ("nothing", usize::MAX)] {
+            for len_max in 0..=text.len() + 1 {
+                let snippet = query(sought).snippet("content", &text, len_max);
+                assert!(snippet.text.len() <= len_max);
+                assert_eq!(snippet.text, text[snippet.range.clone()]);
+                assert!(!snippet.text.starts_with(is_mark));
+                assert!(!text[snippet.range.end..].starts_with(is_mark) || snippet.text.is_empty());
+                let found = snippet.matches.iter().map(|found| &snippet.text[found.clone()]);
+                assert!(found.clone().all(|found| found.starts_with(|char| "m你e".contains(char))));
+                assert_eq!(found.count() > 0, len_max >= len, "{sought} {len_max}");
+            }
+        }
+    }
 }

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use storage_core::key::ToTuple;
-use storage_core::{Database, Direction, Engine, Key, Kind, Read, Result, Transaction};
+use storage_core::{Database, Direction, Durability, Engine, Key, Kind, Read, Result, Transaction};
 
 use super::encoding::corrupt;
-use super::entry::{Entry, EntryBuilder, field_of, STEP, weight};
+use super::entry::{Entry, EntryBuilder, STEP, field_of, weight};
 use super::index::{Settled, TextIndex};
 use super::layout::{Counter, Scope};
 use super::postings::{Place, Postings, PostingsBuilder};
@@ -19,6 +19,9 @@ use super::segment::{Row, row};
 /// What fresh documents weigh when a segment is made of them: about 500 messages of 35 words. Fewer make more segments,
 /// each of which costs a search a record for every word; more cost every search and make a larger transaction.
 const SEGMENT_WEIGHT: i64 = 32_768;
+
+/// What tending does can be done again: if a crash takes it back, the documents are as they were before.
+const DURABILITY: Durability = Durability::Deferred;
 
 /// Segments are taken apart when so many places, and one for so many documents, are gone.
 const GONE_MIN: i64 = 256;
@@ -38,7 +41,7 @@ impl TextIndex {
         let mut any = false;
         if self.is_sparse(db, &scope)? {
             for segment in self.sparse_segments(db, &scope)? {
-                any |= db.transact(|txn| self.take_apart(txn, &scope, segment))?.value;
+                any |= db.transact_with(DURABILITY, |txn| self.take_apart(txn, &scope, segment))?.value;
             }
         }
         while db.counter(self.keyspace, scope.counter(Counter::Fresh))? >= SEGMENT_WEIGHT {
@@ -46,7 +49,7 @@ impl TextIndex {
             if documents.is_empty() {
                 return Err(corrupt().in_keyspace(self.keyspace).about("the weight of the fresh documents"));
             }
-            db.transact(|txn| self.settle(txn, &scope, &documents))?;
+            db.transact_with(DURABILITY, |txn| self.settle(txn, &scope, &documents))?;
             any = true;
         }
         Ok(any)
