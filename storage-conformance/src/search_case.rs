@@ -32,9 +32,9 @@ pub(crate) fn put<E: Engine>(
 
 /// Indexes documents, each in a transaction of its own.
 pub(crate) fn fill<E: Engine>(db: &Database<E>, documents: &[(&str, &str)]) -> Result<()> {
-    documents.iter().try_for_each(|(document, content)| {
-        db.transact(|txn| put(txn, SCOPE, document, content)).map(drop)
-    })
+    documents
+        .iter()
+        .try_for_each(|(document, content)| db.transact(|txn| put(txn, SCOPE, document, content)).map(drop))
 }
 
 /// So many documents `k0000`, `k0001`, ..., whose words are enough to be settled in segments, in one transaction.
@@ -43,9 +43,8 @@ pub(crate) fn fill<E: Engine>(db: &Database<E>, documents: &[(&str, &str)]) -> R
 pub(crate) fn put_many<E: Engine>(db: &Database<E>, count: usize, word: &str) -> Result<()> {
     let rest = "filler ".repeat(80);
     db.transact(|txn| {
-        (0..count).try_for_each(|number| {
-            put(txn, SCOPE, &name(number), &format!("{word} own{number:04} {rest}"))
-        })
+        (0..count)
+            .try_for_each(|number| put(txn, SCOPE, &name(number), &format!("{word} own{number:04} {rest}")))
     })
     .map(drop)
 }

@@ -16,9 +16,8 @@ pub(crate) fn scopes_are_apart<S: Subject>(subject: &S) -> Result<()> {
     for (number, scope) in scopes.iter().enumerate() {
         db.transact(|txn| {
             index.put(txn, scope, "same", &[("content", "milk")])?;
-            (0..number).try_for_each(|other| {
-                index.put(txn, scope, format!("{other}"), &[("content", "bread")])
-            })
+            (0..number)
+                .try_for_each(|other| index.put(txn, scope, format!("{other}"), &[("content", "bread")]))
         })?;
     }
     let found = |scope: &dyn ToTuple, word: &str| -> Result<usize> {

@@ -7,8 +7,16 @@ use super::{SCOPE, fill, found, index, name, put_many, search};
 use crate::case::open;
 use crate::subject::Subject;
 
-const QUERIES: [&str; 8] =
-    ["milk", "own00*", "\"milk own0007\"", "filler milk", "own0449", "name:milk", "fil*", "\"filler filler\""];
+const QUERIES: [&str; 8] = [
+    "milk",
+    "own00*",
+    "\"milk own0007\"",
+    "filler milk",
+    "own0449",
+    "name:milk",
+    "fil*",
+    "\"filler filler\"",
+];
 
 fn all<E: Engine>(db: &Database<E>) -> Result<Vec<Hits>> {
     let snapshot = db.snapshot()?;

@@ -50,6 +50,15 @@ impl<'b> Reader<'b> {
 
     #[inline]
     pub(super) fn number(&mut self) -> Result<u64> {
+        // Most are small, and a search takes hundreds of thousands.
+        if let [small @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*small));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64> {
         let mut number = 0;
         for (index, &byte) in self.rest.iter().enumerate().take(9) {
             number |= u64::from(byte & 0x7f) << (7 * index);

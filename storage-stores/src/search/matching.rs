@@ -93,7 +93,8 @@ impl<R: Read> Search<'_, R> {
     fn run(&self, query: &SearchQuery, limit: usize) -> Result<Hits> {
         let documents = self.count(Counter::Documents)?;
         let average_len = self.count(Counter::Words)? / documents;
-        let mut sought = query.phrases.iter().map(|phrase| self.look_up(phrase)).collect::<Result<Vec<_>>>()?;
+        let mut sought =
+            query.phrases.iter().map(|phrase| self.look_up(phrase)).collect::<Result<Vec<_>>>()?;
         let fresh = self.look_through_fresh(&mut sought)?;
         let gone = self.gone()?;
         let mut weights = [1.0; FIELDS_MAX];
@@ -269,11 +270,7 @@ fn saturated(frequency: f64, len: f64, average_len: f64) -> f64 {
 }
 
 /// The candidates that have one more phrase.
-fn together(
-    candidates: Vec<Candidate>,
-    matches: &[Match],
-    score: impl Fn(&Match) -> f64,
-) -> Vec<Candidate> {
+fn together(candidates: Vec<Candidate>, matches: &[Match], score: impl Fn(&Match) -> f64) -> Vec<Candidate> {
     let mut ahead = matches;
     let mut both = candidates;
     both.retain_mut(|candidate| {
@@ -338,9 +335,8 @@ impl<R: Read> Keys<'_, R> {
         if candidates.len() > limit {
             candidates = self.worth_a_key(candidates, limit);
         }
-        let hit = |candidate: Candidate| {
-            Ok(Hit { document: self.key(candidate.place)?, score: candidate.score })
-        };
+        let hit =
+            |candidate: Candidate| Ok(Hit { document: self.key(candidate.place)?, score: candidate.score });
         let mut hits = candidates.into_iter().map(hit).collect::<Result<Vec<_>>>()?;
         hits.sort_unstable_by(|one, other| {
             other.score.total_cmp(&one.score).then_with(|| one.document.cmp(&other.document))

@@ -230,7 +230,10 @@ mod tests {
 
     #[test]
     fn fields_are_those_of_the_index() {
-        assert_parsed("name:milk tags:\"a b\" tags:x* other:y", &["name:milk", "tags:a b", "tags:x*", "other y"]);
+        assert_parsed(
+            "name:milk tags:\"a b\" tags:x* other:y",
+            &["name:milk", "tags:a b", "tags:x*", "other y"],
+        );
         assert_parsed("name: milk", &["milk"]);
         assert_parsed("name:tags:x", &["name:tags x"]);
     }

@@ -155,9 +155,7 @@ enum Side {
 
 /// The nearest place at which a text can be cut: between characters, and not before a mark.
 fn cut(text: &str, mut at: usize, side: Side) -> usize {
-    let is_cut = |at: usize| {
-        text.is_char_boundary(at) && !text[at..].chars().next().is_some_and(is_mark)
-    };
+    let is_cut = |at: usize| text.is_char_boundary(at) && !text[at..].chars().next().is_some_and(is_mark);
     while at > 0 && at < text.len() && !is_cut(at) {
         match side {
             Side::Before => at -= 1,
@@ -193,7 +191,10 @@ mod tests {
         let text = "Crème brûlée, crème, la crème de la crème";
         assert_eq!(shown("creme", text, 100), "[Crème] brûlée, [crème], la [crème] de la [crème]");
         assert_eq!(shown("\"creme bru\"*", text, 100), "[Crème brûlée], crème, la crème de la crème");
-        assert_eq!(shown("\"la creme\" crem*", text, 100), "[Crème] brûlée, [crème], [la crème] de [la crème]");
+        assert_eq!(
+            shown("\"la creme\" crem*", text, 100),
+            "[Crème] brûlée, [crème], [la crème] de [la crème]"
+        );
         assert_eq!(shown("name:creme", text, 100), text, "that is another field");
         assert_eq!(shown("butter", text, 15), "Crème brûlée");
     }

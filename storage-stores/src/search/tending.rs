@@ -111,7 +111,8 @@ impl TextIndex {
         let keyspace = self.keyspace;
         let number = txn.counter(keyspace, scope.counter(Counter::Segments))?;
         let segment = u32::try_from(number).ok().filter(|&segment| segment != Place::FRESH);
-        let segment = segment.ok_or_else(|| corrupt().in_keyspace(keyspace).about("the number of segments"))?;
+        let segment =
+            segment.ok_or_else(|| corrupt().in_keyspace(keyspace).about("the number of segments"))?;
         let mut settled: Vec<(&[u8], u64)> = Vec::new();
         let mut postings = BTreeMap::<String, PostingsBuilder>::new();
         let mut occurrences = Vec::new();
@@ -125,11 +126,13 @@ impl TextIndex {
                 while let Some((word, mut places)) = words.next()? {
                     occurrences.clear();
                     places.rising(&mut occurrences)?;
-                    if !postings.contains_key(word) {
-                        postings.insert(word.to_owned(), PostingsBuilder::default());
-                    }
-                    if let Some(postings) = postings.get_mut(word) {
-                        postings.add(ordinal, entry.len(), &occurrences);
+                    match postings.get_mut(word) {
+                        Some(postings) => postings.add(ordinal, entry.len(), &occurrences),
+                        None => {
+                            let mut first = PostingsBuilder::default();
+                            first.add(ordinal, entry.len(), &occurrences);
+                            postings.insert(word.to_owned(), first);
+                        }
                     }
                 }
                 Ok(entry.len())

@@ -87,9 +87,10 @@ mod tests {
 
     #[test]
     fn words_are_runs_of_letters_numbers_and_private_characters() {
-        assert_eq!(folded("don't stop-me_now 3.14 \u{e000}x Ⅷ ½"), [
-            "don", "t", "stop", "me", "now", "3", "14", "\u{e000}x", "ⅷ", "½"
-        ]);
+        assert_eq!(
+            folded("don't stop-me_now 3.14 \u{e000}x Ⅷ ½"),
+            ["don", "t", "stop", "me", "now", "3", "14", "\u{e000}x", "ⅷ", "½"]
+        );
         assert_eq!(folded(""), Vec::<String>::new());
         assert_eq!(folded("... \u{301} 🙂"), Vec::<String>::new());
     }
@@ -97,7 +98,11 @@ mod tests {
     #[test]
     fn diacritics_of_latin_letters_are_removed() {
         assert_eq!(folded("Ångström ÇA e\u{301}te\u{301} Ḿ"), ["angstrom", "ca", "ete", "m"]);
-        assert_eq!(folded("Й ά ế"), ["й", "ά", "ế"], "other scripts, and letters with two marks, keep theirs");
+        assert_eq!(
+            folded("Й ά ế"),
+            ["й", "ά", "ế"],
+            "other scripts, and letters with two marks, keep theirs"
+        );
     }
 
     #[test]

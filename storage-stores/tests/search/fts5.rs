@@ -55,13 +55,13 @@ impl Both {
             .prepare_cached("SELECT rowid, bm25(text) FROM text WHERE text MATCH ? ORDER BY rowid")
             .unwrap();
         let rows = select.query_map([expression], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)));
-        let expected: Vec<(u64, f64)> = rows
-            .unwrap()
-            .map(|row| row.map(|(number, score)| (number as u64, -score)).unwrap())
-            .collect();
+        let expected: Vec<(u64, f64)> =
+            rows.unwrap().map(|row| row.map(|(number, score)| (number as u64, -score)).unwrap()).collect();
         let found = self.index.search(&self.db.snapshot().unwrap(), SCOPE, query, usize::MAX).unwrap();
-        assert!(found.hits.is_sorted_by(|one, other| one.score > other.score
-            || one.score == other.score && one.document < other.document));
+        assert!(
+            found.hits.is_sorted_by(|one, other| one.score > other.score
+                || one.score == other.score && one.document < other.document)
+        );
         assert_eq!(found.total, found.hits.len());
         let mut hits: Vec<(u64, f64)> = found
             .hits
@@ -72,7 +72,10 @@ impl Both {
         let numbers = |hits: &[(u64, f64)]| hits.iter().map(|(number, _)| *number).collect::<Vec<_>>();
         assert_eq!(numbers(&hits), numbers(&expected), "{expression}");
         for ((number, score), (_, expected)) in hits.iter().zip(&expected) {
-            assert!((score - expected).abs() <= expected.abs() * 1e-9, "{expression}: {number} {score} {expected}");
+            assert!(
+                (score - expected).abs() <= expected.abs() * 1e-9,
+                "{expression}: {number} {score} {expected}"
+            );
         }
         let best = self.index.search(&self.db.snapshot().unwrap(), SCOPE, query, 10).unwrap();
         assert_eq!(best.hits[..], found.hits[..found.hits.len().min(10)], "{expression}");
@@ -103,7 +106,10 @@ impl Both {
             compare(&format!("\"{two} {start}\"*"), &format!("\"{two} {start}\" *"));
             compare(&format!("{field}:{one}"), &format!("{field} : \"{one}\""));
             compare(&format!("{field}:\"{one} {two}\""), &format!("{field} : \"{one} {two}\""));
-            compare(&format!("{field}:\"{start}\"* {two}"), &format!("({field} : \"{start}\" *) AND \"{two}\""));
+            compare(
+                &format!("{field}:\"{start}\"* {two}"),
+                &format!("({field} : \"{start}\" *) AND \"{two}\""),
+            );
         }
         found
     }

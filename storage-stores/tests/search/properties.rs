@@ -47,8 +47,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn sought() -> impl Strategy<Value = Sought> {
     let words = prop::collection::vec(prop::sample::select(&ALPHABET[..]), 1..4);
-    (words, any::<bool>(), prop::option::of(0..FIELDS.len()))
-        .prop_map(|(words, is_prefix, field)| Sought { words, is_prefix, field })
+    (words, any::<bool>(), prop::option::of(0..FIELDS.len())).prop_map(|(words, is_prefix, field)| Sought {
+        words,
+        is_prefix,
+        field,
+    })
 }
 
 impl Sought {

@@ -54,6 +54,7 @@ fn every_character_makes_the_words_that_it_makes_in_fts5() {
         .map(|(char, _)| *char)
         .collect();
     let known = is_known_to_fts5(&differing);
-    let wrong: Vec<_> = differing.iter().zip(known).filter(|(_, known)| *known).map(|(char, _)| char).collect();
+    let wrong: Vec<_> =
+        differing.iter().zip(known).filter(|(_, known)| *known).map(|(char, _)| char).collect();
     assert_eq!(wrong, Vec::<&char>::new(), "of {} characters", chars.len());
 }
