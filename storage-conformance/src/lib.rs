@@ -34,6 +34,8 @@ pub mod message_suite;
 pub mod model;
 pub mod plain;
 pub mod scripted;
+mod search_case;
+pub mod search_suite;
 mod session_case;
 pub mod session_suite;
 mod subject;

@@ -23,6 +23,9 @@ pub trait Get: sealed::Sealed {
     /// The value of a key; `None` if there is none or it has expired.
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>>;
 
+    /// What a counter holds; 0 where there is none. `Invalid` for any other record.
+    fn count(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64>;
+
     /// The decoded value of a live record, where the engine keeps one and it can be had without the record.
     fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>>;
 }
@@ -58,6 +61,10 @@ impl<E: Engine> Get for Database<E> {
         self.get(keyspace, key)
     }
 
+    fn count(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64> {
+        self.counter(keyspace, key)
+    }
+
     #[inline]
     fn kept(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Decoded>> {
         self.shared().kept(keyspace, key)
@@ -70,6 +77,10 @@ impl<E: Engine> Get for Snapshot<E> {
 
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
         self.get(keyspace, key)
+    }
+
+    fn count(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64> {
+        self.counter(keyspace, key)
     }
 
     fn kept(&self, _: Keyspace, _: &[u8]) -> Result<Option<Decoded>> {
@@ -107,6 +118,10 @@ impl<E: Engine> Get for Transaction<'_, E> {
 
     fn get_record(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Found<Self::Value<'_>>>> {
         self.get(keyspace, key)
+    }
+
+    fn count(&self, keyspace: Keyspace, key: &[u8]) -> Result<i64> {
+        self.counter(keyspace, key)
     }
 
     fn kept(&self, _: Keyspace, _: &[u8]) -> Result<Option<Decoded>> {

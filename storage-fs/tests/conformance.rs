@@ -75,3 +75,13 @@ mod sessions {
         Damageable(move || super::open(&directory, Form::Lines))
     });
 }
+
+mod search {
+    use storage_conformance::{Damageable, search_suite};
+    use storage_fs::Form;
+
+    search_suite!({
+        let directory = super::directory();
+        Damageable(move || super::open(&directory, Form::Lines))
+    });
+}

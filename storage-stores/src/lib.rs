@@ -4,6 +4,7 @@
 //! each alike, because every change is one serializable transaction.
 
 pub mod messages;
+pub mod search;
 pub mod sessions;
 pub mod tasks;
 

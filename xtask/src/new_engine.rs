@@ -19,7 +19,7 @@ struct Template {
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 11] = [
+const TEMPLATES: [Template; 12] = [
     Template { path: "Cargo.toml", text: include_str!("../engine/Cargo.toml.txt") },
     Template { path: "src/lib.rs", text: include_str!("../engine/src/lib.rs") },
     Template { path: "src/engine.rs", text: include_str!("../engine/src/engine.rs") },
@@ -30,6 +30,7 @@ const TEMPLATES: [Template; 11] = [
     Template { path: "tests/conformance.rs", text: include_str!("../engine/tests/conformance.rs") },
     Template { path: "tests/messages.rs", text: include_str!("../engine/tests/messages.rs") },
     Template { path: "tests/sessions.rs", text: include_str!("../engine/tests/sessions.rs") },
+    Template { path: "tests/search.rs", text: include_str!("../engine/tests/search.rs") },
     Template { path: "tests/tasks.rs", text: include_str!("../engine/tests/tasks.rs") },
 ];
 
