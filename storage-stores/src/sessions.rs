@@ -15,6 +15,9 @@
 //! | | user, 2, segment | how many sessions share it, and up to which position |
 //! | | user, 3, segment, 0, position | hashes of the ids that came with the messages of a chunk |
 //! | | user, 3, segment, 1, hash | the hash of one such id |
+//! | | user, 4, segment, id | that the session has a span of the segment, where there is a text index |
+//! | | empty, 0 | that there is a text index |
+//! | `session_text` | | the text index, a scope for each user |
 //!
 //! # How messages are shared
 //! Messages stand in segments, and a header lists spans of them. Only the session that began a segment writes to it. A
@@ -32,6 +35,7 @@ mod branching;
 mod conversation;
 mod error;
 mod exporting;
+mod finding;
 mod history;
 mod ids;
 mod json;
@@ -47,12 +51,14 @@ mod sharing;
 mod snippet;
 mod store;
 mod stored;
+mod texts;
 
 pub use attachment::{Attachment, AttachmentKind};
 pub use branching::{BRANCH_DEPTH_MAX, BranchTree};
 pub use conversation::{ChatMessage, Conversation, Role};
 pub use error::{Result, SessionError};
 pub use exporting::ExportFormat;
+pub use finding::{Findings, FoundText};
 pub use json::JsonMap;
 pub use listing::{SessionInfo, SessionListing, SessionPage};
 pub use merging::{MergeKind, MergeOptions, Merged};

@@ -34,7 +34,7 @@ impl<E: Engine> Sessions<E> {
     /// [`BRANCH_DEPTH_MAX`]; `AlreadyExists` if the id of the branch is taken.
     pub fn branch(&self, parent_id: &str, branch_id: &str, name: &str, index: u64) -> Result<SessionInfo> {
         check_id(branch_id)?;
-        self.store.transact(|txn| {
+        self.write(|txn| {
             let parent = self.header(txn, parent_id)?;
             if index > parent.message_count() {
                 return Err(SessionError::invalid(format!(

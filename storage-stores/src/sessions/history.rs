@@ -14,7 +14,7 @@ use super::stored::{Draft, End, Header, Kept, Span, StoredId, StoredMessage, enc
 
 /// The most messages of a chunk, and about the most bytes of one with several. A chunk is read whole, so it is no
 /// longer than what a reader of one message likes to pay, and long enough that a record's own cost does not show.
-const CHUNK_MESSAGES_MAX: usize = 64;
+pub(super) const CHUNK_MESSAGES_MAX: usize = 64;
 const CHUNK_LEN_MAX: usize = 16 << 10;
 
 /// The most spans of a session. Every one is a range to read; beyond, the messages are copied into one segment.
@@ -202,6 +202,7 @@ impl<E: Engine> Sessions<E> {
     /// Deletes what stands behind a span in its segment.
     fn cut_segment(&self, txn: &mut Transaction<'_, E>, span: &Span) -> Result<()> {
         let (segment, end) = (span.segment(), span.end());
+        self.forget_messages(txn, segment, end)?;
         let last = self.chunks(txn, &Span { from: end - 1, len: 1, ..*span })?.pop();
         let last = last.expect("the chunks of one message are one");
         let kept_len = usize::try_from(end - last.start).expect("a chunk has few messages");
@@ -241,6 +242,7 @@ impl<E: Engine> Sessions<E> {
                 )?;
             }
             self.put_blobs(txn, segment, position, draft.message)?;
+            self.note_message(txn, segment, position, &draft.message.content)?;
         }
         self.note_ids(txn, segment, start, &stored)?;
         Ok(true)
@@ -258,6 +260,7 @@ impl<E: Engine> Sessions<E> {
         txn.put(self.store.layout.messages, key, encode(stored)?)?;
         for (position, draft) in (start..).zip(drafts) {
             self.put_blobs(txn, segment, position, draft.message)?;
+            self.note_message(txn, segment, position, &draft.message.content)?;
         }
         self.note_ids(txn, segment, start, stored)
     }

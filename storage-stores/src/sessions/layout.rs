@@ -26,6 +26,11 @@ const SHARE: u8 = 2;
 /// By segment: hashes of ids that came with messages.
 const IDS: u8 = 3;
 
+/// By segment and id: that the session has a span of it, where there is a text index.
+const HOLDER: u8 = 4;
+/// That there is a text index. It belongs to no user: a name is never empty.
+const HAS_TEXTS: (&str, u8) = ("", 0);
+
 /// Hashes of a whole chunk, by its position, and single ones, by themselves.
 const IDS_OF_CHUNK: u8 = 0;
 const IDS_SINGLE: u8 = 1;
@@ -43,6 +48,11 @@ impl Layout {
 
 pub(super) fn header_key(user: &str, id: &str) -> Result<Key> {
     Key::of(&(user, id))
+}
+
+/// The user and the id in the key of a header.
+pub(super) fn header_in(key: &[u8]) -> Result<(String, String)> {
+    unpack(key)
 }
 
 /// The place of a session in the listing: the later, the smaller.
@@ -82,6 +92,29 @@ pub(super) fn child_in(key: &[u8]) -> Result<(String, u64)> {
 
 pub(super) fn share_key(user: &str, segment: Uuid) -> Result<Key> {
     Key::of(&(user, SHARE, segment))
+}
+
+pub(super) fn has_texts_key() -> Result<Key> {
+    Key::of(&HAS_TEXTS)
+}
+
+pub(super) fn holder_key(user: &str, segment: Uuid, id: &str) -> Result<Key> {
+    Key::of(&(user, HOLDER, segment, id))
+}
+
+/// The sessions that have spans of a segment.
+pub(super) fn holders_of(user: &str, segment: Uuid) -> Result<KeyRange> {
+    KeyRange::within(&(user, HOLDER, segment))
+}
+
+/// The same of all segments.
+pub(super) fn holders_range(user: &str) -> Result<KeyRange> {
+    KeyRange::within(&(user, HOLDER))
+}
+
+/// The session in such a key.
+pub(super) fn holder_in(key: &[u8]) -> Result<String> {
+    unpack::<(String, u8, Uuid, String)>(key).map(|(_, _, _, id)| id)
 }
 
 pub(super) fn chunk_ids_key(user: &str, segment: Uuid, position: u64) -> Result<Key> {

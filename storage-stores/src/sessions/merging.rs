@@ -116,7 +116,7 @@ impl<E: Engine> Sessions<E> {
             return Err(SessionError::invalid("cannot merge session with itself"));
         }
         let branch = options.branch_name.as_deref().map(|name| (self.new_id(), name));
-        self.store.transact(|txn| {
+        self.write(|txn| {
             let target = self.header(txn, target_id)?;
             let source = self.header(txn, source_id)?;
             match &branch {

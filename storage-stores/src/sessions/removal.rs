@@ -18,7 +18,7 @@ impl<E: Engine> Sessions<E> {
     /// long as one of them does. Its parent has it as a child no more. A session that cannot be read is deleted too, at
     /// the cost of a walk through the user's listing and children.
     pub fn delete(&self, id: &str) -> Result<()> {
-        self.store.transact(|txn| self.remove(txn, id))
+        self.write(|txn| self.remove(txn, id))
     }
 
     /// Deletes the sessions that were last changed before a time, the oldest first, and returns how many those were.
@@ -27,7 +27,7 @@ impl<E: Engine> Sessions<E> {
     pub fn purge(&self, before: Timestamp) -> Result<u64> {
         let mut purged = 0;
         loop {
-            let found = self.store.transact(|txn| {
+            let found = self.write(|txn| {
                 let ids = self.untouched_since(txn, before)?;
                 ids.iter().try_for_each(|id| self.remove(txn, id))?;
                 Ok(ids.len())
@@ -42,12 +42,13 @@ impl<E: Engine> Sessions<E> {
     /// Deletes every session of the user, readable or not, and returns how many were listed.
     pub fn delete_all(&self) -> Result<u64> {
         let layout = self.store.layout;
-        self.store.transact(|txn| {
+        self.write(|txn| {
             let listed = layout::listed_range(&self.user)?;
             let count = txn.range(layout.index, listed, Direction::Forward)?.keys()?.len();
             for keyspace in [layout.sessions, layout.messages, layout.blobs, layout.index] {
                 txn.delete_range(keyspace, KeyRange::within(&*self.user)?)?;
             }
+            self.forget_all(txn)?;
             Ok(count as u64)
         })
     }
@@ -70,17 +71,22 @@ impl<E: Engine> Sessions<E> {
     }
 
     fn remove(&self, txn: &mut Transaction<'_, E>, id: &str) -> Result<()> {
-        let (listed, segments, parents) = match self.header(txn, id) {
+        let (listed, segments, parents): (_, Vec<Uuid>, _) = match self.header(txn, id) {
             Ok(header) => {
                 let listed = layout::listed_key(&self.user, header.updated, id)?;
-                (Some(listed), segments(&header.spans), header.parent_id.into_iter().collect())
+                (
+                    Some(listed),
+                    segments(&header.spans).into_iter().collect(),
+                    header.parent_id.into_iter().collect(),
+                )
             }
             Err(SessionError::Corrupt { .. }) => {
                 let (listed, segments) = self.find_listed(txn, id)?;
-                (listed, segments.into_iter().collect(), self.parents_of(txn, id)?)
+                (listed, segments, self.parents_of(txn, id)?)
             }
             Err(error) => return Err(error),
         };
+        self.forget_session(txn, id, &segments)?;
         let layout = &self.store.layout;
         if let Some(listed) = listed {
             txn.delete(layout.index, listed)?;

@@ -42,7 +42,7 @@ impl<E: Engine> Sessions<E> {
     /// one. The session given stays as it is: what is stored has the version and the time that are returned.
     pub fn create(&self, session: &Session) -> Result<SessionInfo> {
         check(session)?;
-        self.store.transact(|txn| match self.find_header(txn, &session.id)? {
+        self.write(|txn| match self.find_header(txn, &session.id)? {
             Some(_) => Err(SessionError::AlreadyExists { id: session.id.clone() }),
             None => self.insert(txn, session, Since::Now),
         })
@@ -53,7 +53,7 @@ impl<E: Engine> Sessions<E> {
     /// Who read it before, and would not undo what others did since, calls [`update`](Self::update) with its version.
     pub fn save(&self, session: &Session) -> Result<SessionInfo> {
         check(session)?;
-        self.store.transact(|txn| match self.find_header(txn, &session.id)? {
+        self.write(|txn| match self.find_header(txn, &session.id)? {
             Some(header) => self.replace(txn, header, session).map_err(|error| error.of(&session.id)),
             None => self.insert(txn, session, Since::Now),
         })
@@ -67,7 +67,7 @@ impl<E: Engine> Sessions<E> {
     /// the same as the one in its place keeps that one's.
     pub fn update(&self, session: &Session, expected_version: Option<u64>) -> Result<SessionInfo> {
         check(session)?;
-        self.store.transact(|txn| {
+        self.write(|txn| {
             let header = self.header(txn, &session.id)?;
             check_version(&session.id, &header, expected_version)?;
             self.replace(txn, header, session).map_err(|error| error.of(&session.id))
@@ -84,7 +84,7 @@ impl<E: Engine> Sessions<E> {
         messages: &[ChatMessage],
         expected_version: Option<u64>,
     ) -> Result<Appended> {
-        self.store.transact(|txn| {
+        self.write(|txn| {
             let mut header = self.header(txn, id)?;
             check_version(id, &header, expected_version)?;
             let (before, index) = (header.updated, header.message_count());
@@ -191,6 +191,7 @@ impl<E: Engine> Sessions<E> {
         listed: Option<Timestamp>,
         header: &Header,
     ) -> Result<()> {
+        self.note_session(txn, id, header)?;
         let layout = &self.store.layout;
         if let Some(before) = listed.filter(|before| *before != header.updated) {
             txn.delete(layout.index, layout::listed_key(&self.user, before, id)?)?;

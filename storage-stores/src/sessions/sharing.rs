@@ -47,6 +47,7 @@ impl<E: Engine> Sessions<E> {
         if share.sessions > 0 {
             return Ok(txn.put(layout.index, key, encode(&share)?)?);
         }
+        self.forget_messages(txn, segment, 0)?;
         txn.delete(layout.index, key)?;
         txn.delete_range(layout.index, layout::ids_range(&self.user, segment)?)?;
         let range = layout::segment_range(&self.user, segment)?;

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use storage_core::{Database, Durability, Engine, Timestamp, Transaction};
 
 use super::error::{Result, SessionError};
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::session::Session;
 use super::stored::fresh;
+use super::texts;
 use crate::rfc3339::format_time;
+use crate::search::TextIndex;
 
 /// The longest id of a session in bytes.
 pub const SESSION_ID_LEN_MAX: usize = 512;
@@ -47,6 +49,8 @@ pub const USER_LEN_MAX: usize = 256;
 pub struct SessionStore<E: Engine> {
     pub(super) db: Database<E>,
     pub(super) layout: Layout,
+    /// Where there is one.
+    pub(super) texts: Option<TextIndex>,
     durability: Durability,
     /// The time in the last id that was made, so that no two have the same.
     last_id: Arc<AtomicU64>,
@@ -63,9 +67,12 @@ pub struct Sessions<E: Engine> {
 impl<E: Engine> SessionStore<E> {
     /// Opens the store on a database, in keyspaces whose names begin with `session`.
     pub fn open(db: &Database<E>) -> Result<Self> {
+        let layout = Layout::new()?;
+        let has_texts = db.get(layout.index, layout::has_texts_key()?)?.is_some();
         Ok(SessionStore {
             db: db.clone(),
-            layout: Layout::new()?,
+            layout,
+            texts: has_texts.then(texts::index).transpose()?,
             durability: Durability::Sync,
             last_id: Arc::default(),
         })
@@ -100,6 +107,13 @@ impl<E: Engine> SessionStore<E> {
 }
 
 impl<E: Engine> Sessions<E> {
+    /// Runs a transaction of the store, and then what it left to do.
+    pub(super) fn write<T>(&self, body: impl FnMut(&mut Transaction<'_, E>) -> Result<T>) -> Result<T> {
+        let done = self.store.transact(body)?;
+        self.tend_texts();
+        Ok(done)
+    }
+
     /// Whose they are.
     pub fn user(&self) -> &str {
         &self.user
@@ -153,6 +167,7 @@ impl<E: Engine> Clone for SessionStore<E> {
         SessionStore {
             db: self.db.clone(),
             layout: self.layout,
+            texts: self.texts.clone(),
             durability: self.durability,
             last_id: Arc::clone(&self.last_id),
         }

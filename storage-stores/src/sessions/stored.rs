@@ -335,6 +335,11 @@ impl<'a> StoredMessage<'a> {
         })
     }
 
+    /// What is said.
+    pub(super) fn content(&self) -> &str {
+        &self.content
+    }
+
     /// About how many bytes it takes.
     pub(super) fn len(&self) -> usize {
         let inline = |attachment: &StoredAttachment<'_>| match &attachment.content {
