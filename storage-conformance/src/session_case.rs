@@ -6,6 +6,7 @@ pub(crate) mod branching;
 pub(crate) mod costs;
 pub(crate) mod damage;
 pub(crate) mod exporting;
+pub(crate) mod finding;
 pub(crate) mod histories;
 pub(crate) mod listing;
 pub(crate) mod merging;

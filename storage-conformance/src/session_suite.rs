@@ -88,6 +88,16 @@ macro_rules! for_each_session_case {
                 any_script_is_found
                 search_ends_at_its_limit
             }
+            finding {
+                words_phrases_and_beginnings_are_found
+                name_prompt_and_tags_are_found
+                what_is_found_follows_every_change
+                shared_messages_are_found_in_each_session
+                users_do_not_find_each_other
+                index_is_made_of_what_is_there_and_stays
+                many_messages_are_found_among_many_more
+                what_is_no_query_is_refused
+            }
             exporting {
                 case_11_exports_hold_the_session
                 json_has_the_fields_of_the_format
@@ -121,6 +131,7 @@ macro_rules! for_each_session_case {
             reopening needs Reopen {
                 sessions_are_there_after_reopening
                 times_and_ids_go_on_though_a_clock_was_set_back
+                texts_are_found_after_reopening
             }
             damage needs Damage {
                 case_35_unreadable_session_is_reported

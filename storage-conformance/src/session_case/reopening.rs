@@ -1,9 +1,10 @@
 //! After closing and opening again: everything goes on where it was.
 
-use storage_stores::sessions::{MergeOptions, Result, SessionError};
+use storage_stores::sessions::{ChatMessage, MergeOptions, Result, SessionError};
 
 use super::{
-    assert_agree, assert_refused, create, full, many, message_ids, records, reopen, seconds, timed, words,
+    USER, assert_agree, assert_refused, create, full, many, message_ids, records, reopen, seconds, timed,
+    words,
 };
 use crate::subject::Subject;
 
@@ -45,4 +46,16 @@ pub(crate) fn times_and_ids_go_on_though_a_clock_was_set_back<S: Subject>(subjec
     assert!(ids[0] == before.conversation.messages[0].id && ids[0] != ids[1]);
     assert_eq!(words(&sessions, "s-1")?, ["one", "said 0"]);
     assert_agree(&sessions)
+}
+
+pub(crate) fn texts_are_found_after_reopening<S: Subject>(subject: &S) -> Result<()> {
+    let (sessions, clock) = timed(subject)?;
+    let sessions = sessions.store().clone().with_text_index()?.user(USER)?;
+    create(&sessions, "a", &["kept words"])?;
+    sessions.store().close()?;
+    let sessions = reopen(subject, &clock)?;
+    assert_eq!(sessions.find("kept", 10)?.texts.len(), 1);
+    sessions.append("a", &[ChatMessage::user("more words")], None)?;
+    assert_eq!(sessions.find("words", 10)?.texts.len(), 2);
+    Ok(())
 }
