@@ -190,24 +190,29 @@ impl<E: Engine> Sessions<E> {
 
     fn add_child(&self, txn: &mut Transaction<'_, E>, parent: &str, child: &str) -> Result<()> {
         let children = self.children_of(txn, parent)?;
+        let mut count = children.len() as u64;
         if !children.iter().any(|(_, other)| other == child) {
             let number = children.last().map_or(0, |(last, _)| last + 1);
             txn.put(self.store.layout.index, layout::child_key(&self.user, parent, number)?, child)?;
+            count += 1;
         }
-        self.note_children(txn, parent)
+        self.note_children(txn, parent, count)
     }
 
     pub(super) fn remove_child(&self, txn: &mut Transaction<'_, E>, parent: &str, child: &str) -> Result<()> {
+        let mut left = 0;
         for (number, other) in self.children_of(txn, parent)? {
             if other == child {
                 txn.delete(self.store.layout.index, layout::child_key(&self.user, parent, number)?)?;
+            } else {
+                left += 1;
             }
         }
-        self.note_children(txn, parent)
+        self.note_children(txn, parent, left)
     }
 
-    /// Counts the children of a session anew, if it is there: it has changed.
-    fn note_children(&self, txn: &mut Transaction<'_, E>, parent: &str) -> Result<()> {
+    /// Notes how many children a session has now, if it is there.
+    fn note_children(&self, txn: &mut Transaction<'_, E>, parent: &str, count: u64) -> Result<()> {
         let mut header = match self.find_header(txn, parent) {
             // One that cannot be read keeps nobody from leaving it.
             Ok(None) | Err(SessionError::Corrupt { .. }) => return Ok(()),
@@ -215,7 +220,7 @@ impl<E: Engine> Sessions<E> {
             Err(error) => return Err(error),
         };
         let before = header.updated;
-        header.child_count = self.children_of(txn, parent)?.len() as u64;
+        header.child_count = count;
         header.stamp(txn.now());
         self.put_header(txn, parent, Some(before), &header)
     }
