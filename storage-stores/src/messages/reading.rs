@@ -229,7 +229,7 @@ impl<E: Engine> View<E> {
                     Ok(Some(mut entry)) => entry.pair().and_then(|(key, value)| {
                         reader.pass(key)?;
                         let placed = Placed::decode(value).map_err(|error| error.at(keyspace, key))?;
-                        let passes = reader.filter.passes(placed.cardinal_hash, placed.correlation);
+                        let passes = reader.filter.passes(&placed);
                         Ok(passes.then(|| Key::from(placed.key)))
                     }),
                     Err(error) => Err(reader.pass_damaged(error)),
@@ -387,7 +387,8 @@ impl<'q> Reader<'q> {
                     since.is_none_or(|since| message.time >= since)
                         && until.is_none_or(|until| message.time < until)
                 });
-                if in_time && message.global_position >= self.filter.least_global {
+                let of_type = self.filter.has_type(&message.message_type);
+                if in_time && of_type && message.global_position >= self.filter.least_global {
                     self.messages.push(message);
                 }
             }
