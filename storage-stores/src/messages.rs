@@ -28,6 +28,7 @@
 
 mod consumers;
 mod error;
+mod fetching;
 mod importing;
 mod json;
 mod layout;

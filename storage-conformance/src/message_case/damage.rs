@@ -133,6 +133,18 @@ pub(crate) fn unreadable_message_is_told_once_by_a_subscription<S: Subject>(subj
     Ok(())
 }
 
+pub(crate) fn unreadable_message_amid_its_stream_is_reported<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    messages.write_batch("a-1", super::some(10), -1)?;
+    damage(subject, &messages, "messages", Key::of(&(NUMBER, "a-1", 4_u64)))?;
+    for query in [Query::new(), Query::new().backwards()] {
+        let (told, unreadable) = shown(&messages.category("a", &query)?);
+        assert_eq!((told.len(), unreadable), (9, 1), "{told:?}");
+        assert!(!told.contains(&"a-1/4@5".to_owned()));
+    }
+    Ok(())
+}
+
 pub(crate) fn unreadable_messages_are_not_counted<S: Subject>(subject: &S) -> Result<()> {
     let messages = damaged(subject)?;
     let by_type = messages.summary(Grouping::Type)?;
