@@ -43,18 +43,16 @@ pub(super) fn messages<E: Engine>(
     Ok(())
 }
 
-/// The messages of one stream among the keys.
-struct Run {
-    /// The position of each, and which of the keys names it.
-    places: HashMap<u64, usize>,
-    first: u64,
-    last: u64,
-}
+/// The messages of one stream among the keys: the position of each, and which of the keys names it.
+struct Run(Vec<(u64, usize)>);
 
 impl Run {
     fn is_worth_a_walk(&self) -> bool {
-        let span = self.last - self.first + 1;
-        self.places.len() >= RUN_LEN_MIN && span <= self.places.len() as u64 * SPAN_PER_MESSAGE_MAX
+        let Run(places) = self;
+        // Imported messages need not stand in the order of their global positions.
+        let positions = || places.iter().map(|(position, _)| *position);
+        let span = positions().max().zip(positions().min()).map_or(0, |(last, first)| last - first);
+        places.len() >= RUN_LEN_MIN && span / SPAN_PER_MESSAGE_MAX <= places.len() as u64
     }
 }
 
@@ -63,10 +61,7 @@ fn runs(keys: &[Key]) -> HashMap<Cow<'_, str>, Run> {
     let mut runs: HashMap<Cow<'_, str>, Run> = HashMap::new();
     for (at, key) in keys.iter().enumerate() {
         if let Ok((stream, position)) = layout::stream_and_position(key) {
-            let new = || Run { places: HashMap::new(), first: position, last: position };
-            let run = runs.entry(stream).or_insert_with(new);
-            run.places.insert(position, at);
-            (run.first, run.last) = (run.first.min(position), run.last.max(position));
+            runs.entry(stream).or_insert_with(|| Run(Vec::new())).0.push((position, at));
         }
     }
     runs
@@ -80,14 +75,18 @@ fn walk<E: Engine>(
     run: &Run,
     found: &mut [Option<Message>],
 ) -> Result<()> {
-    let (first, last) = (&keys[run.places[&run.first]], &keys[run.places[&run.last]]);
-    let range = KeyRange::of(first.as_slice()..=last.as_slice())?;
+    let mut places = run.0.clone();
+    places.sort_unstable();
+    let (Some((_, first)), Some((_, last))) = (places.first(), places.last()) else { return Ok(()) };
+    let range = KeyRange::of(keys[*first].as_slice()..=keys[*last].as_slice())?;
+    let mut places = places.into_iter().peekable();
     let mut records = view.snapshot.range(store.layout.messages, &range, Direction::Forward)?;
     while let Ok(Some(mut entry)) = records.next() {
         let message = entry.pair().and_then(|(key, value)| {
             let (stream, position) = layout::stream_and_position(key)?;
-            match run.places.get(&position) {
-                Some(at) => Ok(Some((*at, layout::message(&stream, position, value)?))),
+            while places.next_if(|(passed, _)| *passed < position).is_some() {}
+            match places.next_if(|(due, _)| *due == position) {
+                Some((_, at)) => Ok(Some((at, layout::message(&stream, position, value)?))),
                 None => Ok(None),
             }
         });
