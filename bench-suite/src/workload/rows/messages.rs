@@ -84,12 +84,15 @@ fn grown(profile: Profile, workload: &'static str) -> impl Iterator<Item = Spec>
 }
 
 /// What a message's data has depends on the row.
-fn without_size(spec: Spec) -> Spec {
-    Spec { value_bytes: None, ..spec }
+fn without_size(mut spec: Spec) -> Spec {
+    spec.value_bytes = None;
+    spec
 }
 
 fn few_before(spec: Spec) -> Spec {
-    Spec { records: WRITTEN_BEFORE, ..without_size(spec) }
+    let mut spec = without_size(spec);
+    spec.records = WRITTEN_BEFORE;
+    spec
 }
 
 /// What one operation of a row is.
