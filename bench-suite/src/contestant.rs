@@ -15,9 +15,12 @@ pub mod bare_rusqlite;
 pub mod bare_rusqlite_tasks;
 pub mod catalogue;
 pub mod engine;
+pub mod engine_messages;
 pub mod engine_tasks;
 pub mod fs;
 pub mod manner;
+pub mod messages;
+pub mod port_messages_sqlite;
 pub mod port_tasks_memory;
 pub mod redb;
 pub mod runner;
@@ -275,6 +278,7 @@ pub fn roster(profile: Profile) -> Catalogue {
     on_redb(&mut catalogue);
     on_sqlite(&mut catalogue);
     in_plain_files(&mut catalogue);
+    messages::enter(&mut catalogue);
     catalogue.sorted()
 }
 

@@ -6,6 +6,8 @@
 pub mod identity;
 pub mod keys;
 pub mod kill;
+pub mod message_data;
+pub mod messages;
 pub mod opening;
 pub mod points;
 pub mod ranges;

@@ -17,8 +17,10 @@ pub(crate) mod reopening;
 pub(crate) mod retention;
 pub(crate) mod streams;
 pub(crate) mod subscriptions;
+pub(crate) mod summaries;
 pub(crate) mod times;
 pub(crate) mod transfer;
+pub(crate) mod types;
 pub(crate) mod writing;
 
 use storage_core::{Database, Engine, ManualClock};

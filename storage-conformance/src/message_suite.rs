@@ -111,6 +111,16 @@ macro_rules! for_each_message_case {
                 case_72_large_groups
                 case_73_conditions_hold_together
             }
+            types {
+                reads_ask_for_types
+                types_hold_together_with_other_conditions
+                rare_types_fill_a_page
+            }
+            summaries {
+                messages_are_counted_by_each_grouping
+                percentages_are_of_the_whole_namespace
+                deleted_messages_are_not_counted
+            }
             last {
                 case_76_last_of_a_stream
                 case_77_last_of_a_type
@@ -205,6 +215,7 @@ macro_rules! for_each_message_case {
                 case_80_last_of_a_rare_type_in_a_long_stream
                 append_writes_few_small_records
                 stream_page_is_one_range
+                category_page_walks_along_its_streams
                 filters_read_no_messages_that_they_drop
             }
             reopening needs Reopen {
@@ -216,6 +227,8 @@ macro_rules! for_each_message_case {
                 unreadable_message_is_reported_and_others_are_read
                 unreadable_last_message_and_head_are_errors
                 unreadable_entries_are_reported
+                unreadable_message_amid_its_stream_is_reported
+                unreadable_messages_are_not_counted
                 unreadable_messages_can_be_deleted
                 unreadable_message_is_told_once_by_a_subscription
             }

@@ -14,7 +14,7 @@
 //! | | number, 1 | counter: global positions up to that at which no message stands |
 //! | | number, 2, category | counter: its streams |
 //! | | number, 3, category | counter: its messages |
-//! | | number, 4, global position | key of the message, hash of its cardinal id, correlation |
+//! | | number, 4, global position | key of the message, hashes of its type and cardinal id, correlation |
 //! | | number, 5, category, global position | the same |
 //! | | number, 6, id | key of the message |
 //! | | number, 7, stream | its head: version, count, time, the last positions of sixteen types |
@@ -28,6 +28,7 @@
 
 mod consumers;
 mod error;
+mod fetching;
 mod importing;
 mod json;
 mod layout;
@@ -41,6 +42,7 @@ mod reading;
 mod removal;
 mod store;
 mod subscription;
+mod summary;
 mod timing;
 mod writing;
 
@@ -62,4 +64,5 @@ pub use reading::Page;
 pub use removal::Retention;
 pub use store::{MessageStore, Mode, NamespaceInfo, NewNamespace};
 pub use subscription::Subscription;
+pub use summary::{Grouping, Summary, SummaryRow};
 pub use writing::{Appended, ExpectedVersion, StreamWrite, Written};

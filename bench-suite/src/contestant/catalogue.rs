@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::messages::{MessageFilters, MessageRows};
 use super::runner::{Contestant, Runner};
 use super::{Appends, Points, Ranges, Reopen, Role, Snapshots, Subject, Tag, TaskRows, Transfers};
 use crate::failure::{Failure, Outcome};
+use crate::workload::messages::reads::{Filtered, ReadPage};
+use crate::workload::messages::writes::WriteMessage;
 use crate::workload::opening::{Open, OpenAfterKill};
 use crate::workload::points::{BulkLoad, Delete, Get, GetMiss, GetSnapshot, Put, PutBatch, PutBatchOf};
 use crate::workload::ranges::{ListPage, Range};
@@ -218,6 +221,28 @@ impl Catalogue {
         self.enter::<SaveConfig<S>>();
         self.enter::<SavePerformer<S>>();
         self.enter_in::<LargeDataset<S>>(large_dataset(Variant::Faithful));
+    }
+
+    /// The rows of the message store.
+    pub fn messages<S: MessageRows>(&mut self) {
+        self.enter::<ReadPage<S>>();
+        self.message_writes::<S>();
+    }
+
+    /// Of the rows of the message store, those that write.
+    pub fn message_writes<S: MessageRows>(&mut self) {
+        self.enter::<WriteMessage<S>>();
+    }
+
+    /// The rows of several writers of messages.
+    pub fn message_writers<S: MessageRows>(&mut self) {
+        self.enter_in::<WriteMessage<S>>(rows::messages::writers());
+        self.enter_in::<WriteMessage<S>>(rows::messages::one_commit_each());
+    }
+
+    /// The rows of reads that filter messages.
+    pub fn message_filters<S: MessageFilters>(&mut self) {
+        self.enter::<Filtered<S>>();
     }
 
     /// Says why a contestant is not in the rows of ranges.

@@ -22,6 +22,10 @@ const BARE_REDB_DEFERRED: Who = Who { class: Class::None, ..BARE_REDB };
 const SQLITE: Who = Who { engine: "sqlite", mode: None, class: Class::PowerLoss };
 const BARE_RUSQLITE: Who = Who { engine: "bare-rusqlite", ..SQLITE };
 
+const SQLITE_MEMORY: Who = in_memory("sqlite-memory", None);
+const MESSAGES_PORT: Who = Who { engine: "port-messages-sqlite", ..SQLITE };
+const MESSAGES_PORT_MEMORY: Who = Who { class: Class::Memory, ..MESSAGES_PORT };
+
 const FS: Who = Who { engine: "fs", mode: None, class: Class::PowerLoss };
 const FS_DEFERRED: Who = Who { class: Class::ProcessCrash, ..FS };
 const FS_FILES: Who = Who { mode: Some("files"), ..FS_DEFERRED };
@@ -35,6 +39,10 @@ const fn growth(workload: &'static str, records: u64) -> Place {
 
 const fn tasks(workload: &'static str, threads: u32) -> Place {
     Place { family: Family::Tasks, workload, variant: Some(Variant::Faithful), threads, records: None }
+}
+
+const fn messages(workload: &'static str) -> Place {
+    Place { family: Family::Messages, workload, variant: Some(Variant::Faithful), threads: 1, records: None }
 }
 
 const fn ratio(at_most: f64) -> Bound {
@@ -150,6 +158,43 @@ const fn badger(
     Goal { id, wording, place: tasks(workload, 1), ours: REDB, bound }
 }
 
+/// Writing a message, beside the port or the original.
+const fn message_write(id: &'static str, wording: &'static str, ours: Who, bound: Bound) -> Goal {
+    Goal { id, wording, place: messages("write-message"), ours, bound }
+}
+
+/// The same beside the original's figure on its machine.
+const fn message_original(figure_us: f64, at_most: f64) -> Bound {
+    Bound::Original { figure_ns: figure_us * 1_000.0, scaled_by: Probe::Cpu, at_most }
+}
+
+/// Reading messages, beside the port in the same class.
+const fn message_read(id: &'static str, workload: &'static str, ours: Who, at_most: f64) -> Goal {
+    let wording =
+        "a stream of 10 at least 5 x the port on each embedded engine, a category of 100 at least 4 x (warm)";
+    let against = match ours.class {
+        Class::Memory => MESSAGES_PORT_MEMORY,
+        _ => MESSAGES_PORT,
+    };
+    Goal { id, wording, place: messages(workload), ours, bound: Bound::Ratio { against, at_most } }
+}
+
+/// A page of a category among many messages of others, beside the same among few.
+const fn message_page(id: &'static str, ours: Who) -> Goal {
+    let wording =
+        "a category page costs what it returns: 10^6 messages in other categories change it by less than 2 x";
+    let bound = Bound::Size { records: 1_000, at_most: 2.0 };
+    Goal { id, wording, place: growth("category-100", 1_000_000), ours, bound }
+}
+
+/// Many writers of messages, beside the same with one commit each. A conflict fails the run.
+const fn message_writers(id: &'static str, ours: Who, at_most: f64) -> Goal {
+    let wording = "64 concurrent durable writers of messages into distinct streams: at least 6 x one commit each on \
+                   redb and 10 x on fs, without conflicts";
+    let bound = Bound::Beside { workload: "write-message-one-commit-each", against: ours, at_most };
+    Goal { id, wording, place: concurrency("write-message", 64), ours, bound }
+}
+
 const GET: &str = "get at most 1.8 x a bare DashMap get (default hasher, Arc clone)";
 const PUT: &str = "put at most 8 x a bare DashMap put";
 const HOLDS: &str = "the ratios to the bare structures hold at every size";
@@ -159,6 +204,10 @@ const SAVES: &str = "saves and lists at most 3 x the port";
 const BADGER_GET: &str = "tasks on redb: get at least 3 x faster than on Badger, scaled by the CPU probe";
 const BADGER_LIST: &str = "tasks on redb: lists at least 4 x faster than on Badger, scaled by the CPU probe";
 const BADGER_SAVE: &str = "tasks on redb: durable saves no slower than on Badger, scaled by the fsync probe";
+const MESSAGE_MEMORY: &str = "write message on SQLite in memory: no slower than the port, and at least 2 x faster than the \
+                              original, scaled by the CPU probe";
+const MESSAGE_FILE: &str = "write message on a SQLite file, durable: at least 1.2 x the port";
+const MESSAGE_LINES: &str = "write message on fs in lines, in class process-crash: under the figure on Pebble, scaled by the CPU probe";
 const GETS: &str = "gets at most 1.5 x the port";
 
 /// How much more the same may cost: a page that never leaves the cache still has a taller tree above it.
@@ -346,4 +395,40 @@ pub const GOALS: &[Goal] = &[
     fs_open("fs-open-after-kill", "open-after-kill", FS, 3e9),
     fs_open("fs-open-files", "open", Who { mode: Some("files"), ..FS }, 1e9),
     fs_open("fs-open-files-after-kill", "open-after-kill", Who { mode: Some("files"), ..FS }, 3e9),
+    message_write(
+        "messages-write-sqlite-memory",
+        MESSAGE_MEMORY,
+        SQLITE_MEMORY,
+        Bound::Ratio { against: MESSAGES_PORT_MEMORY, at_most: 1.0 },
+    ),
+    message_write(
+        "messages-write-sqlite-memory-original",
+        MESSAGE_MEMORY,
+        SQLITE_MEMORY,
+        message_original(27.8, 0.5),
+    ),
+    message_write(
+        "messages-write-sqlite",
+        MESSAGE_FILE,
+        SQLITE,
+        Bound::Ratio { against: MESSAGES_PORT, at_most: 1.0 / 1.2 },
+    ),
+    message_write("messages-write-fs", MESSAGE_LINES, FS_DEFERRED, message_original(10.5, 1.0)),
+    message_read("messages-stream-mem", "stream-10", MEM, 0.2),
+    message_read("messages-stream-sqlite-memory", "stream-10", SQLITE_MEMORY, 0.2),
+    message_read("messages-stream-sqlite", "stream-10", SQLITE, 0.2),
+    message_read("messages-stream-redb", "stream-10", REDB, 0.2),
+    message_read("messages-stream-fs", "stream-10", FS, 0.2),
+    message_read("messages-category-mem", "category-100", MEM, 0.25),
+    message_read("messages-category-sqlite-memory", "category-100", SQLITE_MEMORY, 0.25),
+    message_read("messages-category-sqlite", "category-100", SQLITE, 0.25),
+    message_read("messages-category-redb", "category-100", REDB, 0.25),
+    message_read("messages-category-fs", "category-100", FS, 0.25),
+    message_page("messages-page-mem", MEM),
+    message_page("messages-page-sqlite-memory", SQLITE_MEMORY),
+    message_page("messages-page-sqlite", SQLITE),
+    message_page("messages-page-redb", REDB),
+    message_page("messages-page-fs", FS),
+    message_writers("messages-writers-redb", REDB, 1.0 / 6.0),
+    message_writers("messages-writers-fs", FS, 1.0 / 10.0),
 ];

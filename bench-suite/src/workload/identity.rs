@@ -13,6 +13,8 @@ use crate::contestant::Tag;
 pub enum Family {
     /// The rows of the task store's published table.
     Tasks,
+    /// The rows of the message store's published table.
+    Messages,
     /// Single operations of an engine.
     Engine,
     /// Several writers at once.
@@ -27,6 +29,7 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Family::Tasks => "tasks",
+            Family::Messages => "messages",
             Family::Engine => "engine",
             Family::Concurrency => "concurrency",
             Family::Growth => "growth",
@@ -143,6 +146,7 @@ impl Spec {
         match self.workload {
             // The same work, done without what the row is about.
             "one-commit-each" => "put",
+            "write-message-one-commit-each" => "write-message",
             other => other,
         }
     }

@@ -4,6 +4,8 @@
 //! writes", `put-batch-100` its "batch writes", `get` its "random reads", `range-10` its "random range
 //! reads", `delete` its "removals".
 
+pub mod messages;
+
 use super::identity::{Class, Family, Ops, Profile, Spec, Variant};
 use crate::measure::process::available_memory;
 
@@ -345,7 +347,7 @@ pub fn for_class(spec: Spec, class: Class, profile: Profile) -> Result<Spec, &'s
         SUSTAINED_PUTS if class == Class::PowerLoss => {
             Ok(many_puts(SUSTAINED_PUTS, spec.records / FORCED_PART))
         }
-        _ if class == Class::PowerLoss && spec.family == Family::Tasks && spec.ops == Ops::Fixed(FILL) => {
+        _ if class == Class::PowerLoss && spec.variant.is_some() && spec.ops == Ops::Fixed(FILL) => {
             let records = spec.records.min(FORCED_FILL);
             Ok(Spec { records, ops: Ops::Fixed(FORCED_FILL), ..spec })
         }
@@ -361,7 +363,11 @@ const SLOW: &str = "takes minutes on disk; `--full` measures it";
 /// `None` for a name that is not in the list.
 #[must_use]
 pub fn meaning(workload: &str, variant: Option<Variant>) -> Option<&'static str> {
-    MEANINGS.iter().find(|row| row.0 == workload && row.1 == variant).map(|row| row.2)
+    all_meanings().find(|row| row.0 == workload && row.1 == variant).map(|row| row.2)
+}
+
+fn all_meanings() -> impl Iterator<Item = &'static (&'static str, Option<Variant>, &'static str)> {
+    MEANINGS.iter().chain(messages::MEANINGS)
 }
 
 const FAITHFUL: Option<Variant> = Some(Variant::Faithful);
@@ -511,6 +517,11 @@ mod tests {
             save_performer(),
             list_performers(),
             large_dataset(),
+            messages::write(profile),
+            messages::writers(),
+            messages::one_commit_each(),
+            messages::read(profile),
+            messages::filters(),
         ]
         .concat()
     }
@@ -521,7 +532,7 @@ mod tests {
         for row in &rows {
             assert!(meaning(row.workload, row.variant).is_some(), "{} {:?}", row.workload, row.variant);
         }
-        for (workload, variant, _) in MEANINGS {
+        for (workload, variant, _) in all_meanings() {
             assert!(
                 rows.iter().any(|row| row.workload == *workload && row.variant == *variant),
                 "{workload}"

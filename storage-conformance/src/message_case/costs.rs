@@ -95,6 +95,36 @@ pub(crate) fn stream_page_is_one_range<S: Subject>(subject: &S) -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn category_page_walks_along_its_streams<S: Subject>(subject: &S) -> Result<()> {
+    let messages = counted(subject)?;
+    let mut due = Vec::new();
+    for position in 0..40 {
+        for stream in ["a-1", "b-1", "a-2", "a-3"] {
+            let written = write(&messages, stream)?;
+            if stream.starts_with('a') {
+                due.push(format!("{stream}/{position}@{}", written.global_position));
+            }
+        }
+    }
+    let read = |query: &Query| {
+        let mut told = Vec::new();
+        let counts = cost(&messages, || {
+            told = super::told(&messages.category("a", query)?);
+            Ok(())
+        })?;
+        Ok::<_, storage_stores::messages::MessageError>((told, counts))
+    };
+    let (told, counts) = read(&Query::new())?;
+    assert_eq!(told, due);
+    // The entries, and each of three streams.
+    assert_eq!((counts.ranges, counts.values), (4, 241), "{counts:?}");
+    due.reverse();
+    let (told, counts) = read(&Query::new().backwards().batch(60))?;
+    assert_eq!(told, due[..60]);
+    assert_eq!((counts.ranges, counts.values), (4, 121), "{counts:?}");
+    Ok(())
+}
+
 pub(crate) fn filters_read_no_messages_that_they_drop<S: Subject>(subject: &S) -> Result<()> {
     let messages = counted(subject)?;
     let writes: Vec<_> = (0..1_000)

@@ -1,7 +1,7 @@
 //! Records whose bytes were damaged: reported with their place, and in nobody's way.
 
 use storage_core::{Key, Keyspace};
-use storage_stores::messages::{MessageError, Messages, Page, Query, Result};
+use storage_stores::messages::{Grouping, MessageError, Messages, Page, Query, Result};
 
 use super::{NAMESPACE, at, open, tell, write, write_all};
 use crate::subject::Subject;
@@ -130,5 +130,30 @@ pub(crate) fn unreadable_message_is_told_once_by_a_subscription<S: Subject>(subj
         }
     }
     assert_eq!((found.len(), unreadable), (5, 1));
+    Ok(())
+}
+
+pub(crate) fn unreadable_message_amid_its_stream_is_reported<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    messages.write_batch("a-1", super::some(10), -1)?;
+    damage(subject, &messages, "messages", Key::of(&(NUMBER, "a-1", 4_u64)))?;
+    for query in [Query::new(), Query::new().backwards()] {
+        let (told, unreadable) = shown(&messages.category("a", &query)?);
+        assert_eq!((told.len(), unreadable), (9, 1), "{told:?}");
+        assert!(!told.contains(&"a-1/4@5".to_owned()));
+    }
+    Ok(())
+}
+
+pub(crate) fn unreadable_messages_are_not_counted<S: Subject>(subject: &S) -> Result<()> {
+    let messages = damaged(subject)?;
+    let by_type = messages.summary(Grouping::Type)?;
+    assert_eq!((by_type.messages, by_type.unreadable.len()), (5, 1));
+    assert_refused!(Err::<(), _>(&by_type.unreadable[0]), MessageError::Corrupt { .. });
+    // Counts that are kept know of it.
+    assert_eq!(messages.summary(Grouping::Stream)?.messages, 6);
+    damage(subject, &messages, "message_index", Key::of(&(NUMBER, HEAD, "a-1")))?;
+    let by_stream = messages.summary(Grouping::Stream)?;
+    assert_eq!((by_stream.messages, by_stream.unreadable.len()), (3, 1));
     Ok(())
 }

@@ -144,6 +144,11 @@ pub(super) fn member_key(namespace: u64, group: &str, member: u64) -> Result<Key
     Key::of(&(namespace, GROUP, group, member))
 }
 
+/// The messages of all streams.
+pub(super) fn messages_range(namespace: u64) -> Result<KeyRange> {
+    KeyRange::within(&namespace)
+}
+
 /// The messages of a stream.
 pub(super) fn stream_range(namespace: u64, stream: &str) -> Result<KeyRange> {
     KeyRange::within(&(namespace, stream))
@@ -323,10 +328,11 @@ impl Head {
 
 /// What the log and the categories hold of a message: where it stands, and by what it is filtered.
 ///
-/// One byte of flags; the hash of the cardinal id, eight bytes, where there is one; the length of the correlation in
-/// two bytes, and the correlation, where there is one; the key of the message.
+/// One byte of flags; the hash of the type in four; the hash of the cardinal id, eight bytes, where there is one; the
+/// length of the correlation in two bytes, and the correlation, where there is one; the key of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed<'a> {
+    pub(super) type_hash: u32,
     pub(super) cardinal_hash: Option<u64>,
     /// The category of the stream with which the message is correlated.
     pub(super) correlation: Option<&'a str>,
@@ -338,19 +344,26 @@ const HAS_CORRELATION: u8 = 2;
 
 impl<'a> Placed<'a> {
     /// Cuts a correlation that is longer than the name of any stream: no read asks for it.
-    pub(super) fn new(stream: &str, correlation_stream: Option<&'a str>, key: &'a [u8]) -> Self {
+    pub(super) fn new(
+        stream: &str,
+        message_type: &str,
+        correlation_stream: Option<&'a str>,
+        key: &'a [u8],
+    ) -> Self {
         let correlation = correlation_stream.map(names::category);
         let correlation = correlation.filter(|category| category.len() <= usize::from(u16::MAX));
-        Placed { cardinal_hash: names::cardinal_hash(stream), correlation, key }
+        let type_hash = type_hash(message_type);
+        Placed { type_hash, cardinal_hash: names::cardinal_hash(stream), correlation, key }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let correlation = self.correlation.map(|correlation| (correlation.len() as u16, correlation));
-        let mut bytes = Vec::with_capacity(11 + self.correlation.map_or(0, str::len) + self.key.len());
+        let mut bytes = Vec::with_capacity(15 + self.correlation.map_or(0, str::len) + self.key.len());
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         bytes.push(
             flag(self.cardinal_hash.is_some(), HAS_HASH) | flag(correlation.is_some(), HAS_CORRELATION),
         );
+        bytes.extend_from_slice(&self.type_hash.to_le_bytes());
         bytes.extend(self.cardinal_hash.into_iter().flat_map(u64::to_le_bytes));
         if let Some((len, text)) = correlation {
             bytes.extend_from_slice(&len.to_le_bytes());
@@ -363,7 +376,8 @@ impl<'a> Placed<'a> {
     /// `Corrupt` for bytes that are none.
     pub(super) fn decode(bytes: &'a [u8]) -> Result<Self> {
         let decoded = || {
-            let (flags, mut rest) = bytes.split_first()?;
+            let (flags, rest) = bytes.split_first()?;
+            let (type_hash, mut rest) = rest.split_first_chunk::<4>()?;
             let (mut cardinal_hash, mut correlation) = (None, None);
             if flags & HAS_HASH != 0 {
                 let (hash, more) = rest.split_first_chunk::<8>()?;
@@ -375,6 +389,7 @@ impl<'a> Placed<'a> {
                 (correlation, rest) = (Some(std::str::from_utf8(text).ok()?), more);
             }
             (flags & !(HAS_HASH | HAS_CORRELATION) == 0 && !rest.is_empty()).then_some(Placed {
+                type_hash: u32::from_le_bytes(*type_hash),
                 cardinal_hash,
                 correlation,
                 key: rest,
@@ -382,6 +397,12 @@ impl<'a> Placed<'a> {
         };
         decoded().ok_or_else(|| Error::new(Kind::Corrupt, "an entry of a log names no message"))
     }
+}
+
+/// The hash of a type by which entries are filtered: FNV-1a in 32 bits.
+pub(super) fn type_hash(message_type: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    message_type.bytes().fold(0x811C_9DC5, step)
 }
 
 /// A number as the value of a record of its own.
@@ -421,7 +442,7 @@ mod tests {
         let key = message_key(1, "account-1", 7).unwrap();
         for stream in ["account-1", "account"] {
             for correlation in [None, Some("wf"), Some("")] {
-                let placed = Placed::new(stream, correlation, &key);
+                let placed = Placed::new(stream, "Happened", correlation, &key);
                 let bytes = placed.encode();
                 assert_eq!(Placed::decode(&bytes).unwrap(), placed);
                 let start = bytes.len() - key.len();
@@ -431,6 +452,14 @@ mod tests {
             }
         }
         assert_eq!(stream_and_position(&key).unwrap(), (Cow::Borrowed("account-1"), 7));
+    }
+
+    #[test]
+    fn types_are_hashed_as_fnv_says() {
+        assert_eq!(
+            [type_hash(""), type_hash("a"), type_hash("foobar")],
+            [0x811C_9DC5, 0xE40C_292C, 0xBF9C_F968]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use storage_core::{Direction, Engine, Timestamp};
 
 use super::error::{MessageError, Result};
 use super::layout::{self, Head};
-use super::namespace::Messages;
+use super::namespace::{Messages, View};
 
 /// So many streams are listed unless a listing says otherwise, and no more than so many in any case.
 const STREAMS_DEFAULT: usize = 100;
@@ -145,7 +145,11 @@ impl<E: Engine> Messages<E> {
 
     /// Every category that has a stream, by name.
     pub fn categories(&self) -> Result<Vec<CategoryInfo>> {
-        let view = self.view()?;
+        self.categories_in(&self.view()?)
+    }
+
+    /// The same as of one moment.
+    pub(super) fn categories_in(&self, view: &View<E>) -> Result<Vec<CategoryInfo>> {
         let counters = self.store.layout.index;
         let range = layout::category_streams(view.number)?;
         let mut categories = Vec::new();

@@ -3,6 +3,7 @@
 use storage_core::{Direction, Timestamp};
 
 use super::error::{MessageError, Result};
+use super::layout::{Placed, type_hash};
 use super::names;
 
 /// So many messages are read unless a query says otherwise.
@@ -19,6 +20,7 @@ pub const BATCH_DEFAULT: i64 = 1000;
 /// let page = Query::new().from(100).batch(50);
 /// let last_ten = Query::new().backwards().batch(10);
 /// let mine = Query::new().consumer_group(2, 8).correlation("transfer");
+/// let money = Query::new().types(["Deposited", "Withdrawn"]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -27,6 +29,8 @@ pub struct Query {
     direction: Direction,
     global_position: Option<i64>,
     correlation: Option<String>,
+    /// Each with its hash.
+    types: Option<Vec<(u32, String)>>,
     member: Option<i64>,
     size: Option<i64>,
     since: Option<Timestamp>,
@@ -42,6 +46,7 @@ impl Query {
             direction: Direction::Forward,
             global_position: None,
             correlation: None,
+            types: None,
             member: None,
             size: None,
             since: None,
@@ -85,6 +90,16 @@ impl Query {
     #[must_use]
     pub fn correlation(mut self, category: impl Into<String>) -> Self {
         self.correlation = Some(category.into());
+        self
+    }
+
+    /// Only messages of one of these types, compared as bytes. `InvalidOptions` where there is none.
+    ///
+    /// What a category or a namespace has of other types is passed over without being read.
+    #[must_use]
+    pub fn types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        let types = types.into_iter().map(Into::into);
+        self.types = Some(types.map(|name: String| (type_hash(&name), name)).collect());
         self
     }
 
@@ -137,6 +152,9 @@ impl Query {
         if let Some(correlation) = self.correlation.as_ref().filter(|name| !names::is_category(name)) {
             return Err(MessageError::CorrelationMustBeCategory { name: correlation.clone() });
         }
+        if self.types.as_ref().is_some_and(Vec::is_empty) {
+            return Err(MessageError::InvalidOptions("of no type there is no message".into()));
+        }
         Ok(Checked {
             from: self.from.map(|from| u64::try_from(from).unwrap_or(0)),
             limit,
@@ -144,6 +162,7 @@ impl Query {
             filter: Filter {
                 least_global: self.global_position.map_or(0, |at| u64::try_from(at).unwrap_or(0)),
                 correlation: self.correlation.as_deref(),
+                types: self.types.as_deref(),
                 group: check_group(self.member, self.size)?,
             },
             since: self.since,
@@ -193,6 +212,8 @@ pub(super) struct Checked<'q> {
 pub(super) struct Filter<'q> {
     pub(super) least_global: u64,
     pub(super) correlation: Option<&'q str>,
+    /// Each with its hash.
+    types: Option<&'q [(u32, String)]>,
     pub(super) group: Option<Group>,
 }
 
@@ -204,11 +225,19 @@ pub(super) struct Group {
 }
 
 impl Filter<'_> {
-    /// Whether it lets a message pass of which the log says this.
-    pub(super) fn passes(&self, cardinal_hash: Option<u64>, correlation: Option<&str>) -> bool {
+    /// Whether it lets a message pass of which the log says this. One of another type may pass, by its hash.
+    pub(super) fn passes(&self, placed: &Placed<'_>) -> bool {
         let in_group = self
             .group
-            .is_none_or(|group| cardinal_hash.is_some_and(|hash| hash % group.size == group.member));
-        in_group && self.correlation.is_none_or(|wanted| correlation == Some(wanted))
+            .is_none_or(|group| placed.cardinal_hash.is_some_and(|hash| hash % group.size == group.member));
+        let of_type = |types: &[(u32, String)]| types.iter().any(|(hash, _)| *hash == placed.type_hash);
+        in_group
+            && self.correlation.is_none_or(|wanted| placed.correlation == Some(wanted))
+            && self.types.is_none_or(of_type)
+    }
+
+    /// Whether a message of this type is asked for.
+    pub(super) fn has_type(&self, message_type: &str) -> bool {
+        self.types.is_none_or(|types| types.iter().any(|(_, name)| name == message_type))
     }
 }

@@ -3,7 +3,7 @@
 //! A stream is one range. A category and a namespace are a range of small entries, filtered there, and then the messages
 //! that they name; so a page costs what it returns.
 
-use storage_core::{Direction, Engine, Error, Key, KeyRange, Kind, Timestamp};
+use storage_core::{Direction, Engine, Error, Key, KeyRange, Timestamp};
 use uuid::Uuid;
 
 use super::error::{MessageError, Result};
@@ -12,7 +12,7 @@ use super::message::Message;
 use super::namespace::{Messages, View};
 use super::query::{Checked, Query};
 use super::store::{MessageStore, Mode, Times};
-use super::{names, timing};
+use super::{fetching, names, timing};
 
 /// So many messages are fetched at once.
 const FETCHED_MAX: usize = 256;
@@ -229,7 +229,7 @@ impl<E: Engine> View<E> {
                     Ok(Some(mut entry)) => entry.pair().and_then(|(key, value)| {
                         reader.pass(key)?;
                         let placed = Placed::decode(value).map_err(|error| error.at(keyspace, key))?;
-                        let passes = reader.filter.passes(placed.cardinal_hash, placed.correlation);
+                        let passes = reader.filter.passes(&placed);
                         Ok(passes.then(|| Key::from(placed.key)))
                     }),
                     Err(error) => Err(reader.pass_damaged(error)),
@@ -252,33 +252,14 @@ impl<E: Engine> View<E> {
 
     /// Reads the messages of these keys in their order.
     fn fetch(&self, store: &MessageStore<E>, keys: &[Key], reader: &mut Reader<'_>) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let keyspace = store.layout.messages;
-        match self.snapshot.get_many(keyspace, keys) {
-            Ok(found) => {
-                for (key, found) in keys.iter().zip(found) {
-                    reader.take(decoded(keyspace, key, found.as_deref()))?;
-                }
-            }
-            // One of them cannot be read: which one, only reading each can tell.
-            Err(error) if error.kind() == Kind::Corrupt => {
-                for key in keys {
-                    let found = self.snapshot.get(keyspace, key);
-                    reader.take(found.and_then(|found| decoded(keyspace, key, found.as_deref())))?;
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
+        fetching::messages(self, store, keys, |message| reader.take(message))
     }
 
     /// The message of a key; `None` if there is none.
     pub(super) fn message(&self, store: &MessageStore<E>, key: &[u8]) -> Result<Option<Message>> {
         let keyspace = store.layout.messages;
         let Some(found) = self.snapshot.get(keyspace, key)? else { return Ok(None) };
-        Ok(Some(decoded(keyspace, key, Some(&found))?))
+        Ok(Some(fetching::decoded(keyspace, key, Some(&found))?))
     }
 
     pub(super) fn head(&self, store: &MessageStore<E>, stream: &str) -> Result<Option<Head>> {
@@ -312,20 +293,6 @@ pub(super) fn at(places: &KeyRange, position: u64) -> Key {
     let position = Key::of(&position).expect("a known number is a key");
     key.extend_from_slice(&position);
     key
-}
-
-/// The message of a key, which an entry names.
-fn decoded(
-    keyspace: storage_core::Keyspace,
-    key: &[u8],
-    found: Option<&[u8]>,
-) -> storage_core::Result<Message> {
-    let missing = || Error::new(Kind::Corrupt, "the message that an entry names is not there");
-    let message = found.ok_or_else(missing).and_then(|value| {
-        let (stream, position) = layout::stream_and_position(key)?;
-        layout::message(&stream, position, value)
-    });
-    message.map_err(|error| error.at(keyspace, key))
 }
 
 /// A page that is being filled.
@@ -387,7 +354,8 @@ impl<'q> Reader<'q> {
                     since.is_none_or(|since| message.time >= since)
                         && until.is_none_or(|until| message.time < until)
                 });
-                if in_time && message.global_position >= self.filter.least_global {
+                let of_type = self.filter.has_type(&message.message_type);
+                if in_time && of_type && message.global_position >= self.filter.least_global {
                     self.messages.push(message);
                 }
             }

@@ -4,6 +4,7 @@
 //! not conflict; the global position and the time are decided by the commit.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use storage_core::{Attributes, CommitTime, Engine, Number, Timestamp, Transaction};
 use uuid::Uuid;
@@ -178,6 +179,8 @@ impl<E: Engine> Messages<E> {
 /// What is known of a message before any transaction.
 pub(super) struct Draft<'w> {
     stream: &'w str,
+    /// Which of the streams that are written it is.
+    open: usize,
     message: &'w NewMessage,
     id: Uuid,
     correlation: Option<String>,
@@ -216,8 +219,34 @@ pub(super) struct Plan {
 /// A stream that is being written.
 struct Open<'w> {
     stream: &'w str,
-    before: Option<Head>,
+    existence: Existence,
+    /// With the messages that were put.
+    head: Option<Head>,
+    /// How many those are.
+    count: i64,
     version: Option<u64>,
+}
+
+/// Whether a stream was there before a write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existence {
+    New,
+    Old,
+}
+
+/// For each write, which of the streams that are written it is about, in the order in which they come.
+fn streams_of(writes: &[StreamWrite]) -> Vec<usize> {
+    // The most frequent case needs no table.
+    if let [_] = writes {
+        return vec![0];
+    }
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut streams = Vec::with_capacity(writes.len());
+    for write in writes {
+        let next = known.len();
+        streams.push(*known.entry(&write.stream).or_insert(next));
+    }
+    streams
 }
 
 impl<E: Engine> MessageStore<E> {
@@ -225,7 +254,7 @@ impl<E: Engine> MessageStore<E> {
     fn drafts<'w>(&self, writes: &'w [StreamWrite]) -> Result<Vec<Draft<'w>>> {
         let now = self.db.now();
         let mut drafts = Vec::with_capacity(writes.iter().map(|write| write.messages.len()).sum());
-        for write in writes {
+        for (write, open) in writes.iter().zip(streams_of(writes)) {
             check_stream_name(&write.stream)?;
             for message in &write.messages {
                 message.check(self.message_len_max)?;
@@ -236,7 +265,7 @@ impl<E: Engine> MessageStore<E> {
                 };
                 let metadata = message.metadata.as_ref();
                 let correlation = metadata.and_then(|metadata| metadata.correlation_stream());
-                drafts.push(Draft { stream: &write.stream, message, id, correlation, origin });
+                drafts.push(Draft { stream: &write.stream, open, message, id, correlation, origin });
             }
         }
         Ok(drafts)
@@ -258,8 +287,9 @@ impl<E: Engine> MessageStore<E> {
         if self.mode == Mode::Idempotent && !drafts.is_empty() && taken.iter().all(Option::is_some) {
             return self.repeated(txn, number, writes, drafts, &taken).map(Step::Repeated);
         }
-        let mut open = self.open_streams(txn, number, writes)?;
-        let versions = expect_versions(writes, &mut open)?;
+        let streams = streams_of(writes);
+        let mut open = self.open_streams(txn, number, writes, &streams)?;
+        let versions = expect_versions(writes, &streams, &mut open)?;
         let duplicate = drafts.iter().zip(&taken).find(|(_, taken)| taken.is_some());
         if let Some((draft, _)) = duplicate {
             return Err(MessageError::DuplicateId { id: draft.id });
@@ -350,13 +380,15 @@ impl<E: Engine> MessageStore<E> {
         txn: &Transaction<'_, E>,
         number: u64,
         writes: &'w [StreamWrite],
+        streams: &[usize],
     ) -> Result<Vec<Open<'w>>> {
         let mut open: Vec<Open<'w>> = Vec::with_capacity(writes.len());
-        for write in writes {
-            if !open.iter().any(|open| open.stream == write.stream) {
-                let before = self.head(txn, number, &write.stream)?;
-                let version = before.as_ref().map(|head| head.position);
-                open.push(Open { stream: &write.stream, before, version });
+        for (write, stream) in writes.iter().zip(streams) {
+            if *stream == open.len() {
+                let head = self.head(txn, number, &write.stream)?;
+                let version = head.as_ref().map(|head| head.position);
+                let existence = if head.is_some() { Existence::Old } else { Existence::New };
+                open.push(Open { stream: &write.stream, existence, head, count: 0, version });
             }
         }
         Ok(open)
@@ -367,41 +399,36 @@ impl<E: Engine> MessageStore<E> {
         txn: &mut Transaction<'_, E>,
         number: u64,
         drafts: &[Draft<'_>],
-        open: Vec<Open<'_>>,
+        mut open: Vec<Open<'_>>,
         time: CommitTime,
     ) -> Result<Vec<(u64, Number)>> {
         let sequence = self.layout.global_positions(number)?;
-        let mut planned = vec![(0, Number::Known(0)); drafts.len()];
-        for drawn in &mut planned {
-            drawn.1 = txn.next(&sequence)?;
-        }
-        for Open { stream, before, .. } in open {
-            let existed = before.is_some();
-            let mut head = before;
-            let mut count = 0;
-            let own = drafts.iter().zip(&mut planned).filter(|(draft, _)| draft.stream == stream);
-            for (draft, planned) in own {
-                let message_type = &*draft.message.message_type;
-                let position = head.as_ref().map_or(0, |head| head.position + 1);
-                planned.0 = position;
-                let displaced = match &mut head {
-                    Some(head) => head.push(position, time, message_type),
-                    None => {
-                        head = Some(Head::first(position, time, message_type));
-                        None
-                    }
-                };
-                if let Some((message_type, last)) = displaced {
-                    self.put_type(txn, number, stream, &message_type, last)?;
+        let mut planned = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let Open { stream, head, count, .. } = &mut open[draft.open];
+            let message_type = &*draft.message.message_type;
+            let position = head.as_ref().map_or(0, |head| head.position + 1);
+            let displaced = match head {
+                Some(head) => head.push(position, time, message_type),
+                None => {
+                    *head = Some(Head::first(position, time, message_type));
+                    None
                 }
-                self.put_message(txn, number, draft, position, planned.1, time)?;
-                count += 1;
+            };
+            if let Some((message_type, last)) = displaced {
+                self.put_type(txn, number, stream, &message_type, last)?;
             }
+            let drawn = txn.next(&sequence)?;
+            self.put_message(txn, number, draft, position, drawn, time)?;
+            planned.push((position, drawn));
+            *count += 1;
+        }
+        for Open { stream, existence, head, count, .. } in open {
             if let Some(head) = head.filter(|_| count > 0) {
                 self.put_head(txn, number, stream, &head)?;
                 let category = names::category(stream);
                 txn.add(self.layout.index, layout::category_messages_key(number, category)?, count)?;
-                if !existed {
+                if existence == Existence::New {
                     txn.add(self.layout.index, layout::category_streams_key(number, category)?, 1)?;
                 }
             }
@@ -464,7 +491,7 @@ impl<E: Engine> MessageStore<E> {
     ) -> Result<()> {
         let layout = &self.layout;
         let key = layout::message_key(number, stream, position)?;
-        let place = Placed::new(stream, correlation, &key).encode();
+        let place = Placed::new(stream, &stored.message_type, correlation, &key).encode();
         let at = stored.global_position;
         let attributes = Attributes::new();
         let category = layout::category_key(number, names::category(stream), at);
@@ -494,13 +521,14 @@ impl Draft<'_> {
 }
 
 /// Checks every expected version against what the writes before it leave. Returns the version behind each.
-fn expect_versions(writes: &[StreamWrite], open: &mut [Open<'_>]) -> Result<Vec<Option<u64>>> {
+fn expect_versions(
+    writes: &[StreamWrite],
+    streams: &[usize],
+    open: &mut [Open<'_>],
+) -> Result<Vec<Option<u64>>> {
     let mut versions = Vec::with_capacity(writes.len());
-    for write in writes {
-        let stream = open
-            .iter_mut()
-            .find(|open| open.stream == write.stream)
-            .expect("the streams of all writes were opened");
+    for (write, stream) in writes.iter().zip(streams) {
+        let stream = &mut open[*stream];
         let actual = stream.version.map_or(-1, |version| i64::try_from(version).unwrap_or(i64::MAX));
         if let ExpectedVersion::At(expected) = write.expected
             && expected != actual
