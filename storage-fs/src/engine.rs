@@ -28,7 +28,7 @@ use crate::writer::Writer;
 ///
 /// It is always opened with the journal in front of it, as [`Journal<FsEngine>`](Journal): by
 /// [`FsOptions::open`](crate::FsOptions::open). A `Sync` commit survives power loss, a `Deferred` one the process.
-/// Every key is in memory, with about 250 bytes beside it; values are on the disk. A commit can be seen in its file half
+/// Every key is in memory, values are on the disk, those used last in memory too. A commit can be seen in its file half
 /// a second later at the latest (an option), or once [`Journal::checkpoint`] returns.
 ///
 /// Its own `commit` is refused: commits go through the journal.

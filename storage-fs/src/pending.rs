@@ -1,6 +1,6 @@
 //! Commits that the journal has and the files have not yet.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use storage_core::{Key, Keyspace};
@@ -94,8 +94,8 @@ impl Pending {
     }
 
     /// The records that are still to be written, of any commit.
-    pub(crate) fn holds(&self, keyspace: Keyspace, key: &[u8]) -> bool {
-        let mut changes = self.commits.iter().flat_map(|commit| &commit.changes);
-        changes.any(|(other, name, _)| *other == keyspace && name.as_slice() == key)
+    pub(crate) fn records(&self) -> HashSet<(Keyspace, Key)> {
+        let changes = self.commits.iter().flat_map(|commit| &commit.changes);
+        changes.map(|(keyspace, key, _)| (*keyspace, key.clone())).collect()
     }
 }

@@ -10,7 +10,6 @@ use storage_core::{Batch, Change, Durability, Keyspace, Payload, Record, Result,
 use crate::engine::FsEngine;
 use crate::segment::Segments;
 use crate::state::Where;
-use crate::{error, line};
 
 /// It reads every line and every file. Commits wait only where they need a checkpoint.
 impl Check for FsEngine {
@@ -18,16 +17,17 @@ impl Check for FsEngine {
         let shared = &self.shared;
         shared.check_open()?;
         let writer = shared.writer.lock();
+        let pending = shared.pending.lock().records();
         let mut bytes = 0;
         for segments in writer.segments() {
             bytes += segments.len();
             for extent in &segments.extents {
-                check_lines(segments.keyspace, &extent.segment, extent.len)?;
+                extent.segment.each_line("check", segments.keyspace, extent.len, |_, _| ())?;
             }
         }
         for (keyspace, records) in writer.on_disk().keyspaces() {
             for (key, cell) in records {
-                if shared.pending.lock().holds(keyspace, key) {
+                if pending.contains(&(keyspace, key.clone())) {
                     continue;
                 }
                 let value = cell.read_disk(&*shared.tree, keyspace, key)?;
@@ -39,19 +39,6 @@ impl Check for FsEngine {
         }
         Ok(Checked { bytes })
     }
-}
-
-fn check_lines(keyspace: Keyspace, segment: &crate::segment::Segment, len: u64) -> Result<()> {
-    let bytes = segment.read(0, usize::try_from(len).unwrap_or(usize::MAX))?;
-    let mut at = 0;
-    while at < bytes.len() {
-        let damaged = || {
-            let message = format!("{} is damaged in the line that begins at byte {at}", segment.path);
-            error::corrupt("check", message).in_keyspace(keyspace)
-        };
-        at += line::read(keyspace, &bytes[at..]).ok_or_else(damaged)?.len;
-    }
-    Ok(())
 }
 
 /// It writes the lines that are true into new segments. A snapshot goes on reading the old ones.

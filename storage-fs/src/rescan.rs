@@ -68,6 +68,7 @@ impl FsEngine {
         let shared = &self.shared;
         shared.check_open()?;
         let writer = shared.writer.lock();
+        let pending = shared.pending.lock().records();
         let mut rescan = Rescan {
             kept: shared.tree.names(KEPT).on(DOING, KEPT)?.unwrap_or_default(),
             ..Rescan::default()
@@ -87,14 +88,14 @@ impl FsEngine {
             entries.sort();
             let mut seen = HashSet::new();
             for entry in entries {
-                self.look_at(&writer, keyspace, &entry, &mut seen, &mut rescan)?;
+                self.look_at(&writer, &pending, keyspace, &entry, &mut seen, &mut rescan)?;
             }
             for (key, cell) in writer.on_disk().records(keyspace).into_iter().flatten() {
                 let Some(Where::File { extension, .. }) = cell.place().disk.map(|disk| disk.value) else {
                     continue;
                 };
                 let path = files::path(keyspace, key, extension);
-                if !seen.contains(&path) && !shared.pending.lock().holds(keyspace, key) {
+                if !seen.contains(&path) && !pending.contains(&(keyspace, key.clone())) {
                     let change = FoundChange::Removed;
                     rescan.found.push(Found { keyspace, key: key.clone(), change, path, identity: None });
                 }
@@ -109,7 +110,7 @@ impl FsEngine {
                 let Some(Where::File { extension, .. }) = cell.place().disk.map(|disk| disk.value) else {
                     continue;
                 };
-                if !shared.pending.lock().holds(keyspace, key) {
+                if !pending.contains(&(keyspace, key.clone())) {
                     let path = files::path(keyspace, key, extension);
                     let change = FoundChange::Removed;
                     rescan.found.push(Found { keyspace, key: key.clone(), change, path, identity: None });
@@ -126,6 +127,7 @@ impl FsEngine {
     fn look_at(
         &self,
         writer: &crate::writer::Writer,
+        pending: &HashSet<(Keyspace, Key)>,
         keyspace: Keyspace,
         entry: &str,
         seen: &mut HashSet<String>,
@@ -162,7 +164,7 @@ impl FsEngine {
             rescan.strange.push(path);
             return Ok(());
         };
-        if self.shared.pending.lock().holds(keyspace, &key) {
+        if pending.contains(&(keyspace, key.clone())) {
             seen.insert(path);
             return Ok(());
         }

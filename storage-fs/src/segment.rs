@@ -98,24 +98,8 @@ impl Segments {
         if found > len {
             file.set_len(len).on(DOING, &path)?;
         }
-        let mut bytes =
-            vec![0; usize::try_from(len).map_err(|_| error::corrupt(DOING, "a segment is too long"))?];
-        let read = file.read_at(&mut bytes, 0).on(DOING, &path)?;
-        if read != bytes.len() {
-            return Err(error::corrupt(DOING, format!("{path} ends after {read} bytes")));
-        }
         let segment = Arc::new(Segment { number, path, file });
-        let mut at = 0;
-        while at < bytes.len() {
-            let damaged = || {
-                let message = format!("{} is damaged in the line that begins at byte {at}", segment.path);
-                error::corrupt(DOING, message).in_keyspace(self.keyspace)
-            };
-            let line = line::read(self.keyspace, &bytes[at..]).ok_or_else(damaged)?;
-            let line_len = line.len;
-            visit(&segment, at as u64, line);
-            at += line_len;
-        }
+        segment.each_line(DOING, self.keyspace, len, |at, line| visit(&segment, at, line))?;
         self.next = self.next.max(number + 1);
         self.extents.push(Extent { segment, len });
         Ok(())
@@ -244,6 +228,30 @@ impl Segment {
                 Err(error::corrupt("read", message))
             }
         }
+    }
+
+    /// Shows `visit` each line of the first `len` bytes, and where it begins.
+    pub(crate) fn each_line(
+        &self,
+        doing: &'static str,
+        keyspace: Keyspace,
+        len: u64,
+        mut visit: impl FnMut(u64, line::Line),
+    ) -> Result<()> {
+        let len = usize::try_from(len).map_err(|_| error::corrupt(doing, "a segment is too long"))?;
+        let bytes = self.read(0, len)?;
+        let mut at = 0;
+        while at < bytes.len() {
+            let damaged = || {
+                let message = format!("{} is damaged in the line that begins at byte {at}", self.path);
+                error::corrupt(doing, message).in_keyspace(keyspace)
+            };
+            let line = line::read(keyspace, &bytes[at..]).ok_or_else(damaged)?;
+            let line_len = line.len;
+            visit(at as u64, line);
+            at += line_len;
+        }
+        Ok(())
     }
 
     pub(crate) fn sync(&self) -> Result<()> {

@@ -147,6 +147,16 @@ fn redb_is_opened_with_a_journal_where_it_is_asked_for() {
 }
 
 #[test]
+fn opening_that_fails_names_the_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("nothing").display().to_string();
+    for engine in ["fs", "redb", "sqlite"] {
+        let error = refused(&format!("{engine}:{path}?must_exist=true")).to_string();
+        assert!(error.contains(&path), "{engine}: {error}");
+    }
+}
+
+#[test]
 fn copy_goes_between_any_two_engines() {
     let directory = tempfile::tempdir().unwrap();
     let by_len = storage::Index::on("by_len", |_: &String, text: &String| text.len() as u64);

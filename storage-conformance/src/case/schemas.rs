@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use storage_core::Direction::Forward;
-use storage_core::{Attributes, Codec, Database, Engine, KeyRange, Kind, Result, Table, TableBuilder};
+use storage_core::{Attributes, Codec, Database, Engine, Key, KeyRange, Kind, Result, Table, TableBuilder};
 
 use super::{open, refused};
 use crate::subject::Subject;
@@ -110,7 +110,7 @@ pub(crate) fn record_without_an_upcast_is_named_and_others_stay_readable<S: Subj
 pub(crate) fn raw_puts_are_read_as_the_newest_schema<S: Subject>(subject: &S) -> Result<()> {
     let db = open(subject)?;
     let newest = version_2().codec(Codec::Json).open(&db)?;
-    let key = storage_core::Key::of(&7_u64)?;
+    let key = Key::of(&7_u64)?;
     db.put(newest.keyspace(), &key, r#"{"first":"Jane","last":"Austen","born":1775}"#)?;
     assert_eq!(newest.get(&db, &7)?.as_deref(), Some(&author("Jane", "Austen", Some(1775))));
     Ok(())
@@ -122,5 +122,29 @@ pub(crate) fn upcasts_that_contradict_one_another_are_refused<S: Subject>(subjec
     refused(Kind::Invalid, twice.open(&db));
     let from_the_newest = version_2().upcast(2, |name: String| author("", &name, None));
     refused(Kind::Invalid, from_the_newest.open(&db));
+    Ok(())
+}
+
+pub(crate) fn table_without_a_codec_has_the_engines<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let value = author("Jane", "Austen", Some(1775));
+    let authors = Table::<u64, Author>::define("authors").open(&db)?;
+    db.transact(|txn| authors.put(txn, &1, &value))?;
+    let mut expected = Vec::new();
+    db.capabilities().codec.encode(&value, &mut expected)?;
+    let key = Key::of(&1_u64)?;
+    assert_eq!(db.get(authors.keyspace(), &key)?.as_deref(), Some(expected.as_slice()));
+    db.close()?;
+    drop((authors, db));
+    // One that is named stands above it.
+    for codec in [Codec::Json, Codec::Bincode] {
+        let db = open(subject)?;
+        let authors = Table::<u64, Author>::define("writers").codec(codec).open(&db)?;
+        db.transact(|txn| authors.put(txn, &1, &value))?;
+        let mut expected = Vec::new();
+        codec.encode(&value, &mut expected)?;
+        assert_eq!(db.get(authors.keyspace(), &key)?.as_deref(), Some(expected.as_slice()));
+        db.close()?;
+    }
     Ok(())
 }

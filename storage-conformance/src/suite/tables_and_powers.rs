@@ -259,6 +259,7 @@ macro_rules! with_tables_and_powers {
                 copy_that_does_not_read_back_the_same_is_corrupt
             }
             schemas {
+                table_without_a_codec_has_the_engines
                 older_records_are_read_as_what_they_become
                 record_that_is_put_again_has_the_newest_schema
                 record_without_an_upcast_is_named_and_others_stay_readable
