@@ -32,6 +32,7 @@ pub mod list_append;
 pub mod model;
 pub mod plain;
 pub mod scripted;
+pub mod small_disk;
 mod subject;
 pub mod suite;
 mod task_case;
