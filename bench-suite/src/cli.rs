@@ -28,7 +28,7 @@ report.md says what each row is.";
 
 /// Measures every engine, and the hand-written code beside it, in one interleaved run.
 ///
-/// Prints a table for each family of workloads, and writes report.json and report.md.
+/// Prints a table for each family of workloads, and writes report.json and report.md; a smoke run smoke.json and smoke.md.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench", after_help = EXAMPLES, group = ArgGroup::new("profile"))]
 pub struct Arguments {
@@ -55,6 +55,10 @@ pub struct Arguments {
     /// Only these workloads or families
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub workload: Vec<String>,
+
+    /// Print the names of what would run, and measure nothing
+    #[arg(long, global = true)]
+    pub list: bool,
 
     /// What keys, values and the order of operations derive from
     #[arg(long, default_value_t = 1, global = true)]
@@ -130,6 +134,12 @@ mod tests {
         assert!(parsed("bench --full --smoke").is_err());
         assert!(parsed("bench --smoke --save x").is_err());
         assert!(parsed("bench --fail-on-regression").is_err());
+    }
+
+    #[test]
+    fn listing_goes_with_everything() {
+        assert!(parsed("bench --smoke --list").unwrap().list);
+        assert!(parsed("bench goals --list").unwrap().list);
     }
 
     #[test]

@@ -62,6 +62,11 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
     if groups.is_empty() {
         return Err(Failure::new("these engines have none of these workloads"));
     }
+    if arguments.list {
+        let entrants = groups.iter().flat_map(|group| &group.entrants);
+        entrants.for_each(|entrant| println!("{}", entrant.id()));
+        return Ok(ExitCode::SUCCESS);
+    }
     // Read before anything is measured: a wrong name must not cost minutes.
     let baseline =
         arguments.compare.as_deref().map(|name| compare::load(&arguments.out, name)).transpose()?;
@@ -70,7 +75,8 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
     let (report, findings) = measured_report(arguments, profile, pace, |_| pace, &groups)?;
     if profile == Profile::Smoke {
         let ran = findings.iter().filter(|found| found.row.not_run.is_none()).count();
-        println!("{ran} rows ran, {} cannot.", findings.len() - ran);
+        println!("{ran} rows ran, {} cannot:", findings.len() - ran);
+        print_not_run(&findings);
     } else {
         print_report(&report, &findings);
     }
@@ -89,6 +95,10 @@ fn run_rows(arguments: &Arguments) -> Outcome<ExitCode> {
 
 fn run_goals(arguments: &Arguments, wanted: &Goals) -> Outcome<ExitCode> {
     let goals = goals::chosen(&wanted.engine, &wanted.goal)?;
+    if arguments.list {
+        goals.iter().for_each(|goal| println!("{:<28} {}", goal.id, goal.wording));
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut catalogue = roster(Profile::Full);
     catalogue.keep_rows(|id| goals.iter().any(|goal| goal.needs(id)));
     // A row that only the other side of a goal fills decides nothing.
@@ -245,6 +255,15 @@ fn print_machine(machine: &Machine) {
     println!();
 }
 
+/// The reasons of the rows that cannot run, each once, with how many it keeps from it.
+fn print_not_run(findings: &[Finding]) {
+    let mut reasons = BTreeMap::<&str, usize>::new();
+    for reason in findings.iter().filter_map(|found| found.row.not_run.as_deref()) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons.iter().for_each(|(reason, rows)| println!("  {rows}: {reason}"));
+}
+
 fn print_report(report: &Report, findings: &[Finding]) {
     print_machine(&report.machine);
     for (family, table) in by_family(findings, report.machine.noise(), Look::Terminal) {
@@ -255,9 +274,11 @@ fn print_report(report: &Report, findings: &[Finding]) {
 fn write_report(arguments: &Arguments, report: &Report, findings: &[Finding]) -> Outcome<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo xtask bench {}", given.join(" "));
-    let json = arguments.out.join("report.json");
+    // What has no figures must not take the place of what has.
+    let name = if report.profile == Profile::Smoke { "smoke" } else { "report" };
+    let json = arguments.out.join(format!("{name}.json"));
     fs::write(&json, serde_json::to_vec_pretty(report)?).within(|| json.display().to_string())?;
-    let page = arguments.out.join("report.md");
+    let page = arguments.out.join(format!("{name}.md"));
     let text = markdown::page(report, findings, command.trim_end());
     fs::write(&page, text).within(|| page.display().to_string())?;
     println!("{}\n{}", json.display(), page.display());

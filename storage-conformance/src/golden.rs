@@ -1,7 +1,9 @@
 //! Golden stores: one record of each kind that the layer writes, by which an older file is known to read as it did.
 //!
 //! An engine that stores keeps one file for each version of its format that was ever released. [`write()`] made it then,
-//! and [`check`] reads it for ever after.
+//! and [`check`] reads it for ever after; [`Releases`] is what a test of the engine runs.
+
+mod releases;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use storage_core::{
     Attributes, Codec, Database, Engine, Index, Key, KeyRange, Keyspace, Kind, ManualClock, Options, Result,
     Sequence, Table, Timestamp, TransactOptions,
 };
+
+pub use releases::Releases;
 
 /// When a golden store is written: the first second of 2026.
 const WRITTEN_AT: Timestamp = Timestamp::from_nanos(1_767_225_600_000_000_000);

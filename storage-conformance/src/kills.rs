@@ -10,13 +10,14 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage_core::key::Template;
 use storage_core::{
     Attributes, Database, Direction, Durability, Engine, Error, Key, KeyRange, Keyspace, Options, Sequence,
 };
 
+use crate::crash::Extent;
 use crate::history::Random;
 
 /// Tells a process that it is the child of such a test, and whose.
@@ -40,24 +41,55 @@ pub enum Tells {
     BeforeTheCommit,
 }
 
+/// How durable the commits of a child are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// All alike.
+    All(Durability),
+    /// Of each writer every fourth `Sync`, the others `Deferred`.
+    Mixed,
+}
+
+impl Commits {
+    /// The durability of a writer's commit of this number.
+    fn durability(self, commit: u64) -> Durability {
+        match self {
+            Commits::All(durability) => durability,
+            Commits::Mixed if commit % 4 == 3 => Durability::Sync,
+            Commits::Mixed => Durability::Deferred,
+        }
+    }
+
+    /// How many of so many commits, of which the last was told, are there whatever happens.
+    fn certain(self, told: u64, before: u64) -> u64 {
+        let last_durable = (before..told).rev().find(|commit| self.durability(*commit) == Durability::Sync);
+        last_durable.map_or(before, |commit| commit + 1)
+    }
+}
+
 /// How children are killed.
 #[derive(Clone, Copy, Debug)]
 pub struct Kills {
-    /// How many children, one after the other, on the same store.
+    /// How many children, one after the other, on the same store; where an [`Extent`] is asked for, as many as there
+    /// is time for.
     pub children: u32,
     /// What the moments of their deaths derive from.
     pub seed: u64,
     /// How they commit.
-    pub durability: Durability,
+    pub commits: Commits,
     /// When they tell.
     pub tells: Tells,
 }
 
 impl Kills {
-    /// So many children as a test has time for, or as the environment variable `STORAGE_KILLS` says.
+    /// So many children as a test has time for.
     pub fn new(durability: Durability) -> Self {
-        let children = env::var("STORAGE_KILLS").ok().and_then(|children| children.parse().ok());
-        Kills { children: children.unwrap_or(20), seed: 1, durability, tells: Tells::AfterTheCommit }
+        Kills { children: 20, seed: 1, commits: Commits::All(durability), tells: Tells::AfterTheCommit }
+    }
+
+    /// The same with durable and deferred commits.
+    pub fn mixed() -> Self {
+        Kills { commits: Commits::Mixed, ..Kills::new(Durability::Sync) }
     }
 }
 
@@ -97,6 +129,8 @@ impl From<io::Error> for Broken {
 /// How many commits were told, and how many of them survived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Survived {
+    /// Children that were killed.
+    pub children: u64,
     /// Commits that a child told.
     pub told: u64,
     /// Commits that were there afterwards; one that was never told may be among them.
@@ -105,9 +139,9 @@ pub struct Survived {
 
 /// Kills children that commit to the store at `path`, which `open` opens, and looks for what they lost.
 ///
-/// `test` is the whole name of the calling test, by which it runs itself again: in a child it does not return. After
-/// `Sync` commits nothing that was told may be missing; after `Deferred` ones only the newest may, as many as there
-/// are. Every commit is there whole or not at all.
+/// `test` is the whole name of the calling test, by which it runs itself again: in a child it does not return. A `Sync`
+/// commit that was told is there, and all before it; of `Deferred` ones the newest may be missing, as many as there
+/// are. Every commit is there whole or not at all. `cargo xtask crash` runs it for longer.
 pub fn survive<E: Engine>(
     test: &str,
     kills: Kills,
@@ -119,18 +153,21 @@ pub fn survive<E: Engine>(
         // It is killed long before, so this is a failure: the parent sees it end.
         panic!("the child ended: {ended:?}");
     }
-    let mut random = Random::new(kills.seed);
+    let asked = Extent::asked().filter(|_| kills.tells == Tells::AfterTheCommit);
+    let (seed, end) = asked.map_or((kills.seed, None), |extent| (extent.seed, Some(extent.end())));
+    let mut random = Random::new(seed);
     let mut survived = Survived::default();
-    for child in 0..kills.children {
+    let is_over = |child| end.map_or(child == kills.children, |end| Instant::now() >= end);
+    for child in (0..).take_while(|child| !is_over(*child)) {
         let before = Store::open(open(path)?)?.read()?;
         let deadly = 1 + random.below(COMMITS_MAX);
         let told = run_child(test, path, deadly)?;
         let after = Store::open(open(path)?)?.read()?;
-        let difference = |what: String| Broken::Store(format!("child {child}, seed {}: {what}", kills.seed));
+        let difference = |what: String| Broken::Store(format!("child {child}, seed {seed}: {what}"));
         after.check().map_err(difference)?;
         for writer in 0..WRITERS as usize {
             let (before, told, after) = (before.commits[writer], told[writer], after.commits[writer]);
-            let least = if kills.durability == Durability::Sync { before + told } else { before };
+            let least = kills.commits.certain(before + told, before);
             if !(least..=before + told + 1).contains(&after) {
                 return Err(difference(format!(
                     "writer {writer} had {before} commits and was told of {told} more, {after} are there"
@@ -139,7 +176,9 @@ pub fn survive<E: Engine>(
             survived.told += told;
             survived.there += after - before;
         }
+        survived.children += 1;
     }
+    println!("{test}, seed {seed}: {survived:?}");
     Ok(survived)
 }
 
@@ -213,7 +252,7 @@ impl<E: Engine> Store<E> {
                         if kills.tells == Tells::BeforeTheCommit {
                             tell(writer)?;
                         }
-                        self.db.transact_with(kills.durability, |txn| {
+                        self.db.transact_with(kills.commits.durability(commit), |txn| {
                             for part in 0..RECORDS {
                                 let key = Key::of(&(writer, commit, part))?;
                                 txn.put(self.records, key, value(writer, commit, part))?;

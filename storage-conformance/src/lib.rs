@@ -38,6 +38,7 @@ mod search_case;
 pub mod search_suite;
 mod session_case;
 pub mod session_suite;
+pub mod small_disk;
 mod subject;
 pub mod suite;
 mod task_case;

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use storage_conformance::crash::{
-    Acknowledged, Broken, Counted, CrashSubject, ImageEngine, ImageLie, SCRIPTS, Search, SimDisk, Tried,
-    UnchainedDisk, Written, crash_everywhere, fail_everywhere, fail_everywhere_and, random_script,
+    Acknowledged, Counted, CrashSubject, Extent, ImageEngine, ImageLie, SCRIPTS, Search, SimDisk,
+    UnchainedDisk, Written, crash_everywhere, crash_from_seeds, crash_in_each, fail_everywhere,
+    fail_everywhere_and, random_script,
 };
 use storage_core::journal::{Checkpoints, Disk, Journal, JournalOptions, Large};
 use storage_core::{Engine, Result};
@@ -52,21 +52,10 @@ fn right() -> Journalled {
     Journalled { checkpoints: Checkpoints::InCommits, ..Journalled::default() }
 }
 
-fn try_all(subject: &Journalled, search: &Search) -> std::result::Result<Tried, Broken> {
-    let mut all = Tried::default();
-    for (name, script) in SCRIPTS {
-        let tried = crash_everywhere(subject, script, search)
-            .map_err(|Broken(what)| Broken(format!("{name}: {what}")))?;
-        all.crashes += tried.crashes;
-        all.states += tried.states;
-    }
-    Ok(all)
-}
-
 #[test]
 fn no_power_cut_loses_or_tears_a_commit() {
-    let tried =
-        try_all(&right(), &Search::new(1).one_in([1, 3, 60])).unwrap_or_else(|broken| panic!("{broken}"));
+    let tried = crash_in_each(&right(), SCRIPTS, &Search::new(1).one_in([1, 3, 60]))
+        .unwrap_or_else(|broken| panic!("{broken}"));
     println!("{} crashes, {} states", tried.crashes, tried.states);
     assert!(tried.states > 5_000, "{tried:?}");
 }
@@ -116,25 +105,16 @@ fn no_failing_call_in_a_random_script_hides_what_became_of_a_commit() {
     }
 }
 
-/// Random scripts for as long as the environment variable `STORAGE_CRASH_SECONDS` says, from `STORAGE_CRASH_SEED` on.
 #[test]
 fn no_power_cut_in_a_random_script_loses_or_tears_a_commit() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = number("STORAGE_CRASH_SEED").unwrap_or(1);
-    let end = Instant::now() + Duration::from_secs(number("STORAGE_CRASH_SECONDS").unwrap_or(2));
-    let (mut states, mut scripts) = (0, 0);
-    while Instant::now() < end {
-        let script = random_script(seed + scripts, 12);
-        let search = Search::new(seed + scripts).one_in([1, 12, 200]).until(end);
-        let tried = crash_everywhere(&right(), &script, &search).unwrap_or_else(|broken| panic!("{broken}"));
-        states += tried.states;
-        scripts += 1;
-    }
-    println!("journal: {states} states of {scripts} random scripts, from seed {seed} on");
+    crash_from_seeds("journal", Extent::asked_or(2), |seed, end| {
+        let search = Search::new(seed).one_in([1, 12, 200]).until(end);
+        crash_everywhere(&right(), &random_script(seed, 12), &search)
+    });
 }
 
 fn is_found(name: &str, subject: &Journalled, search: &Search) {
-    match try_all(subject, search) {
+    match crash_in_each(subject, SCRIPTS, search) {
         Err(broken) => println!("{name}: {broken}"),
         Ok(tried) => panic!("{name} is not found in {tried:?}"),
     }

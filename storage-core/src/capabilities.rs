@@ -2,6 +2,16 @@
 
 use crate::codec::Codec;
 
+/// What happens where an engine finds no store to open: an option of each engine whose stores stand on a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IfMissing {
+    /// It is created, readable by its owner alone.
+    #[default]
+    Create,
+    /// Opening fails with `Invalid`.
+    Fail,
+}
+
 /// What a commit outlives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

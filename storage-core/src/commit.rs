@@ -19,7 +19,7 @@ use crate::commit::conflicts::Window;
 use crate::commit::labels::Labels;
 use crate::commit::member::{Committed, Member};
 use crate::commit::numbers::{Merged, Resolved, resolve};
-use crate::commit::queue::{Follower, Leadership, Queue, Turn};
+use crate::commit::queue::{Follower, Leadership, Patience, Queue, Turn};
 use crate::commit::standstill::Standstill;
 use crate::database::Shared;
 use crate::engine::{Commit, Durability, Engine};
@@ -101,7 +101,9 @@ impl<E: Engine> Shared<E> {
     /// Commits a member, in its turn or as part of another's group. Its label is released in any case.
     pub(crate) fn commit(&self, member: Member, deadline: &Deadline) -> Result<Committed> {
         self.check_writable().inspect_err(|_| self.release(&member))?;
-        match self.pipeline.queue.submit(member, deadline) {
+        let waits_for_disk = member.durability == Durability::Sync && self.capabilities.waits();
+        let patience = if waits_for_disk { Patience::Long } else { Patience::Short };
+        match self.pipeline.queue.submit(member, patience, deadline) {
             Turn::Done(answer) => answer,
             Turn::Lead(lane, member) => self.lead(&lane, member),
             Turn::TimedOut(member) => {

@@ -14,7 +14,7 @@ use crate::commit::Pipeline;
 use crate::commit::member::Member;
 use crate::copy;
 use crate::counter;
-use crate::derived::Definition;
+use crate::derived::{Definition, indexes_of};
 use crate::engine::{Durability, Engine, Intent};
 use crate::error::{Error, Kind, Result};
 use crate::expiry;
@@ -57,7 +57,7 @@ pub struct Database<E: Engine>(Arc<Shared<E>>);
 pub(crate) struct Shared<E: Engine> {
     pub(crate) myself: Weak<Shared<E>>,
     engine: E,
-    capabilities: Capabilities,
+    pub(crate) capabilities: Capabilities,
     state: State,
     clock: MonotonicClock,
     limits: Limits,
@@ -520,7 +520,8 @@ impl<E: Engine> Shared<E> {
     pub(crate) fn check_definition(&self, keyspace: Keyspace, id: &str) -> Result<()> {
         match self.definitions.get(keyspace) {
             Some(open) if open.id != id => {
-                let message = format!("the table is open as `{}`, not as `{id}`", open.id);
+                let (open, asked) = (indexes_of(&open.id), indexes_of(id));
+                let message = format!("the table is open with {open}, and was asked for with {asked}");
                 Err(Error::invalid(message).in_keyspace(keyspace))
             }
             _ => Ok(()),

@@ -33,6 +33,25 @@ pub(crate) struct Definition {
     pub(crate) built: u64,
 }
 
+/// The indexes of a definition, for a reader: what the store records of it tells them by name, version and kind.
+pub(crate) fn indexes_of(id: &str) -> String {
+    let shown = |index: &str| {
+        let mut parts = index.split(':');
+        let (name, version, holds) = (parts.next(), parts.next(), parts.next());
+        let [name, version, holds] = [name, version, holds].map(Option::unwrap_or_default);
+        let kind = match holds {
+            "PrimaryKey" => ", unique",
+            "Record" => ", covering",
+            _ => "",
+        };
+        format!("{name} (version {version}{kind})")
+    };
+    match id.split(';').skip(1).map(shown).collect::<Vec<_>>() {
+        none if none.is_empty() => "no index".to_owned(),
+        indexes => format!("the indexes {}", indexes.join(", ")),
+    }
+}
+
 /// How the entries of an index name their records, for those who have the entries and no readable record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Naming {

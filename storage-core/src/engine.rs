@@ -20,7 +20,7 @@ use crate::error::Result;
 pub use crate::journal::Journalled;
 use crate::keyspace::Keyspace;
 pub use crate::powers::{
-    BackedUp, Check, Checked, Compact, Compacted, Damage, Figures, NativeBackup, StorageStatistics,
+    BackedUp, Check, Checked, Compact, Compacted, Damage, NativeBackup, StorageFigures, StorageStatistics,
 };
 use crate::range::{Direction, KeyRange};
 use crate::record::{Decoded, Record, Stamp, Value};

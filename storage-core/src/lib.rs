@@ -82,7 +82,7 @@ pub use batch::{Batch, Change, Write};
 #[cfg(feature = "tokio")]
 pub use blocking::{AsyncDatabase, AsyncWatch};
 pub use bulk::{BulkCause, BulkError, BulkLoaded, BulkOptions, BulkParts, BulkRecord};
-pub use capabilities::{Access, Capabilities, Checksums, Sharing, Survives};
+pub use capabilities::{Access, Capabilities, Checksums, IfMissing, Sharing, Survives};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use codec::Codec;
 pub use commit::member::Sequence;

@@ -55,13 +55,13 @@ impl Compacted {
 /// The power to tell how much room it takes.
 pub trait StorageStatistics: Engine {
     /// Counts what is stored. It may read everything; writes go on beside it.
-    fn storage_statistics(&self) -> Result<Figures>;
+    fn storage_statistics(&self) -> Result<StorageFigures>;
 }
 
 /// How much room an engine takes, as far as it can tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Figures {
+pub struct StorageFigures {
     /// The bytes that its files take.
     pub disk_bytes: Option<u64>,
     /// The bytes of the keys and values of the newest state, stamps included.

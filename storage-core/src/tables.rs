@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::commit::Lane;
 use crate::database::{Database, Shared};
-use crate::derived::Definition;
+use crate::derived::{Definition, indexes_of};
 use crate::engine::{Cursor, Engine, Intent, Snapshot as _};
 use crate::error::{Error, Escaped, Kind, Result};
 use crate::keyspace::{Keyspace, KeyspaceKind};
@@ -149,6 +149,8 @@ fn note<E: Engine>(txn: &mut Transaction<'_, E>, keyspace: Keyspace, id: &str) -
 }
 
 fn raw(keyspace: Keyspace, id: &str) -> Error {
-    let message = format!("the keyspace holds records that were not written as the table `{id}`");
+    let indexes = indexes_of(id);
+    let message =
+        format!("the keyspace holds records that no table wrote: it cannot become one with {indexes}");
     Error::invalid(message).in_keyspace(keyspace)
 }

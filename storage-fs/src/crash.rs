@@ -2,12 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use storage_conformance::crash::{
-    ANOTHER_PROCESS, Broken, CrashSubject, SCRIPTS, Search, SimDisk, SimFile, Step, Tried, crash_everywhere,
-    fail_everywhere, random_script,
+    ANOTHER_PROCESS, CrashSubject, Extent, SCRIPTS, Search, SimDisk, SimFile, Step, crash_everywhere,
+    crash_from_seeds, crash_in_each, fail_everywhere, random_script,
 };
 use storage_core::engine::{Compact, Cursor, Intent, Journalled, Snapshot};
 use storage_core::journal::{Checkpoints, Disk, DiskFile, Journal, JournalOptions, Large};
@@ -301,24 +300,14 @@ fn scripts() -> impl Iterator<Item = (&'static str, &'static [Step])> {
     [("checkpoints", CHECKPOINTS), ("another process", ANOTHER_PROCESS)].into_iter().chain(SCRIPTS)
 }
 
-fn try_all(subject: &Plain, search: &Search) -> std::result::Result<Tried, Broken> {
-    let mut all = Tried::default();
-    for (name, script) in scripts() {
-        let tried = crash_everywhere(subject, script, search)
-            .map_err(|Broken(what)| Broken(format!("{name}: {what}")))?;
-        all.crashes += tried.crashes;
-        all.states += tried.states;
-    }
-    Ok(all)
-}
-
 fn survives(subject: &Plain) {
     // A store in files makes three times the calls.
     let search = match subject.form {
         Form::Lines => Search::new(1).one_in([3, 30, 300]),
         Form::Files => Search::new(1).one_in([12, 200, 600]),
     };
-    let tried = try_all(subject, &search).unwrap_or_else(|broken| panic!("{:?}: {broken}", subject.form));
+    let tried = crash_in_each(subject, scripts(), &search)
+        .unwrap_or_else(|broken| panic!("{:?}: {broken}", subject.form));
     println!("{:?}: {} crashes, {} states", subject.form, tried.crashes, tried.states);
     assert!(tried.states > 500, "{tried:?}");
 }
@@ -360,25 +349,15 @@ fn no_failing_call_hides_what_became_of_a_commit() {
     }
 }
 
-/// Random scripts for as long as the environment variable `STORAGE_CRASH_SECONDS` says, from `STORAGE_CRASH_SEED` on.
 #[test]
 fn no_power_cut_in_a_random_script_loses_or_tears_a_commit() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = number("STORAGE_CRASH_SEED").unwrap_or(1);
-    let end = Instant::now() + Duration::from_secs(number("STORAGE_CRASH_SECONDS").unwrap_or(5));
-    let (mut states, mut scripts) = (0, 0);
-    while Instant::now() < end {
-        let form = FORMS[(scripts % 2) as usize];
-        let mut script = random_script(seed + scripts, 14);
+    crash_from_seeds("plain files", Extent::asked_or(5), |seed, end| {
+        let form = FORMS[(seed % 2) as usize];
+        let mut script = random_script(seed, 14);
         script.insert(9, Step::Restart);
-        let search = Search::new(seed + scripts).one_in([3, 50, 300]).until(end);
-        let subject = if scripts % 4 < 2 { Plain::new(form) } else { Plain::compacting(form) };
-        let tried = crash_everywhere(&subject, &script, &search);
-        states +=
-            tried.unwrap_or_else(|broken| panic!("{form:?}, script {}: {broken}", seed + scripts)).states;
-        scripts += 1;
-    }
-    println!("plain files: {states} states of {scripts} random scripts, from seed {seed} on");
+        let subject = if seed % 4 < 2 { Plain::new(form) } else { Plain::compacting(form) };
+        crash_everywhere(&subject, &script, &Search::new(seed).one_in([3, 50, 300]).until(end))
+    });
 }
 
 #[test]
@@ -398,7 +377,7 @@ fn every_lie_is_found() {
         (Form::Files, Lie::FilesFirst),
     ];
     for (form, lie) in lies {
-        match try_all(&Plain::lying(form, lie), &search) {
+        match crash_in_each(&Plain::lying(form, lie), scripts(), &search) {
             Err(broken) => println!("{form:?}, {lie:?}: {broken}"),
             Ok(tried) => panic!("{form:?}, {lie:?}: {tried:?} do not find it"),
         }

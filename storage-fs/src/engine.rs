@@ -10,15 +10,15 @@ use parking_lot::{Mutex, RwLock};
 use storage_core::engine::{Commit, Durability, Intent, Journalled};
 use storage_core::journal::{Epochs, Journal, JournalOptions, Mark};
 use storage_core::{
-    Batch, Capabilities, Change, Codec, Decoded, Direction, Engine, Error, Key, Keyspace, Kind, Record,
-    Result, Stamp, Survives,
+    Batch, Capabilities, Change, Codec, Decoded, Direction, Engine, Error, IfMissing, Key, Keyspace, Kind,
+    Record, Result, Stamp, Survives,
 };
 use uuid::Uuid;
 
 use crate::cache::Cache;
 use crate::disk::{self, JournalDisk, OWN, OsTree, Tree};
 use crate::error::{self, NAME};
-use crate::options::{IfMissing, Settings};
+use crate::options::Settings;
 use crate::pending::Pending;
 use crate::snapshot::FsSnapshot;
 use crate::state::{Cell, FsValue, State};

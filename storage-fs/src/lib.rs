@@ -58,7 +58,8 @@ mod state;
 mod writer;
 
 pub use engine::FsEngine;
-pub use options::{Form, FsOptions, IfMissing, Settings};
+pub use options::{Form, FsOptions, Settings};
 pub use rescan::{Found, FoundChange, Rescan, adopt};
 pub use snapshot::{FsCursor, FsSnapshot};
 pub use state::FsValue;
+pub use storage_core::IfMissing;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use storage_core::Result;
 use storage_core::journal::{Journal, JournalOptions, Large};
+use storage_core::{IfMissing, Result};
 
 use crate::engine::FsEngine;
 use crate::segment::Limits;
@@ -22,17 +22,6 @@ pub enum Form {
     /// One file a record, `<keyspace>/<key>.json`: for documents that people open. Writing one takes about a tenth of
     /// a millisecond behind the commit.
     Files,
-}
-
-/// What happens where there is no store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IfMissing {
-    /// It is created, readable by its owner alone.
-    #[default]
-    Create,
-    /// Opening fails with `Invalid`.
-    Fail,
 }
 
 /// How a store was opened.

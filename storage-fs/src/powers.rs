@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use storage_core::engine::{
-    Check, Checked, Compact, Compacted, Damage, Figures, Journalled, StorageStatistics,
+    Check, Checked, Compact, Compacted, Damage, Journalled, StorageFigures, StorageStatistics,
 };
 use storage_core::{Batch, Change, Durability, Keyspace, Payload, Record, Result, STAMP_LEN, Write};
 
@@ -50,7 +50,7 @@ impl Compact for FsEngine {
 }
 
 impl StorageStatistics for FsEngine {
-    fn storage_statistics(&self) -> Result<Figures> {
+    fn storage_statistics(&self) -> Result<StorageFigures> {
         self.shared.check_open()?;
         let writer = self.shared.writer.lock();
         let lines: u64 = writer.segments().map(Segments::len).sum();
@@ -69,7 +69,7 @@ impl StorageStatistics for FsEngine {
                 live += (key.len() + STAMP_LEN) as u64 + value_len;
             }
         }
-        let mut figures = Figures::default();
+        let mut figures = StorageFigures::default();
         figures.disk_bytes = Some(lines + files);
         figures.live_bytes = Some(live);
         figures.fragmented_bytes = Some(lines - live_lines);

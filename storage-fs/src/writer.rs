@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use storage_core::Result;
 use storage_core::journal::{Epochs, Presence};
+use storage_core::{IfMissing, Result};
 use uuid::Uuid;
 
 use crate::disk::{FileKind, Identity, OWN, Tree};
 use crate::error::{self, OnPath};
 use crate::line::Said;
 use crate::manifest::{self, Manifest};
-use crate::options::{IfMissing, Settings};
+use crate::options::Settings;
 use crate::segment::{Begun, Segments};
 use crate::state::{Aside, Cell, OnDisk, State, Where};
 

@@ -1,44 +1,21 @@
 //! A full disk: puts are refused, deletes go on, nothing that was told is lost, and there is an end to it.
-//!
-//! Only root can make a small disk, so that for others the cases say that they were not tried.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use storage_conformance::small_disk::SmallDisk;
 use storage_core::journal::{Checkpoints, Journal, JournalOptions};
 use storage_core::{Database, Direction, KeyRange, Keyspace, Kind, Result};
 use storage_fs::{Form, FsEngine, FsOptions};
 
-/// A file system of a megabyte.
-struct SmallDisk {
-    directory: tempfile::TempDir,
-}
+/// A megabyte.
+const DISK_LEN: u64 = 1 << 20;
 
-impl SmallDisk {
-    fn new(test: &str) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(directory.path()).stderr(Stdio::null());
-        let is_mounted = mount.status().is_ok_and(|status| status.success());
-        if !is_mounted {
-            println!("{test}: not tried, since no disk can be mounted here");
-        }
-        is_mounted.then_some(SmallDisk { directory })
-    }
-
-    fn root(&self, form: Form) -> PathBuf {
-        self.directory.path().join(format!("{form:?}"))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        Command::new("umount").arg(self.directory.path()).status().unwrap();
-    }
+fn root(disk: &SmallDisk, form: Form) -> PathBuf {
+    disk.path().join(format!("{form:?}"))
 }
 
 type Db = Database<Journal<FsEngine>>;
@@ -83,9 +60,9 @@ fn fill(db: &Db) -> Content {
 
 #[test]
 fn deletes_make_room_on_a_full_disk() {
-    let Some(disk) = SmallDisk::new("deletes_make_room_on_a_full_disk") else { return };
+    let Some(disk) = SmallDisk::new("deletes_make_room_on_a_full_disk", DISK_LEN) else { return };
     for form in [Form::Lines, Form::Files] {
-        let root = disk.root(form);
+        let root = root(&disk, form);
         let db = open(&root, form).unwrap();
         let mut told = fill(&db);
         assert!(told.len() > 20, "{}", told.len());
@@ -107,9 +84,11 @@ fn deletes_make_room_on_a_full_disk() {
 
 #[test]
 fn store_opens_once_there_is_room_for_its_journal() {
-    let Some(disk) = SmallDisk::new("store_opens_once_there_is_room_for_its_journal") else { return };
+    let Some(disk) = SmallDisk::new("store_opens_once_there_is_room_for_its_journal", DISK_LEN) else {
+        return;
+    };
     for form in [Form::Lines, Form::Files] {
-        let (root, ballast) = (disk.root(form), disk.directory.path().join("ballast"));
+        let (root, ballast) = (root(&disk, form), disk.path().join("ballast"));
         std::fs::write(&ballast, vec![1; 200_000]).unwrap();
         let db = open(&root, form).unwrap();
         let told = fill(&db);

@@ -51,6 +51,12 @@ fn deferred_commits_survive_their_process() {
 }
 
 #[test]
+fn mixed_commits_survive_their_process() {
+    let survived = run("mixed_commits_survive_their_process", Form::Lines, Kills::mixed()).unwrap();
+    assert!(survived.there >= survived.told, "{survived:?}");
+}
+
+#[test]
 fn commit_that_is_told_too_early_is_found_missing() {
     let lying = Kills { tells: Tells::BeforeTheCommit, ..Kills::new(Durability::Sync) };
     let test = "commit_that_is_told_too_early_is_found_missing";

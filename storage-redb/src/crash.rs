@@ -3,12 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use redb::StorageBackend;
 use storage_conformance::crash::{
-    Broken, Counted, CrashSubject, Fault, Run, SCRIPTS, Search, SimDisk, SimFile, Step, ThroughCore, Tried,
-    crash_everywhere, fail_everywhere_and, random_script,
+    Broken, Counted, CrashSubject, Extent, Fault, Run, SCRIPTS, Search, SimDisk, SimFile, Step, ThroughCore,
+    crash_everywhere, crash_from_seeds, crash_in_each, fail_everywhere_and, random_script,
 };
 use storage_core::journal::{Checkpoints, Disk, DiskFile, Journal, JournalOptions};
 use storage_core::{Durability, Engine, Kind, Result};
@@ -170,21 +169,11 @@ fn failed(cause: io::Error) -> storage_core::Error {
     error::io("open", cause)
 }
 
-fn try_all<S: CrashSubject>(subject: &S, search: &Search) -> std::result::Result<Tried, Broken> {
-    let mut all = Tried::default();
-    for (name, script) in SCRIPTS {
-        let tried = crash_everywhere(subject, script, search)
-            .map_err(|Broken(what)| Broken(format!("{name}: {what}")))?;
-        all.crashes += tried.crashes;
-        all.states += tried.states;
-    }
-    Ok(all)
-}
-
 #[test]
 fn no_power_cut_loses_or_tears_a_commit() {
     let search = Search::new(1).one_in([4, 300, 300]);
-    let tried = try_all(&Journalled::default(), &search).unwrap_or_else(|broken| panic!("{broken}"));
+    let tried =
+        crash_in_each(&Journalled::default(), SCRIPTS, &search).unwrap_or_else(|broken| panic!("{broken}"));
     println!("{} crashes, {} states", tried.crashes, tried.states);
     assert!(tried.states > 1_000, "{tried:?}");
 }
@@ -251,24 +240,16 @@ fn no_failing_call_hides_what_became_of_a_commit() {
     assert!(failed.errors > 0);
 }
 
-/// Random scripts for as long as the environment variable `STORAGE_CRASH_SECONDS` says, from `STORAGE_CRASH_SEED` on.
 #[test]
 fn no_power_cut_in_a_random_script_loses_or_tears_a_commit() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = number("STORAGE_CRASH_SEED").unwrap_or(1);
-    let end = Instant::now() + Duration::from_secs(number("STORAGE_CRASH_SECONDS").unwrap_or(5));
-    let (mut states, mut scripts) = (0, 0);
-    while Instant::now() < end {
-        let script = random_script(seed + scripts, 12);
-        let search = Search::new(seed + scripts).one_in([3, 50, 300]).until(end);
-        let tried = match scripts % 3 {
-            0 => crash_everywhere(&Native(Store::default()), &script, &search),
+    crash_from_seeds("redb, most with a journal", Extent::asked_or(5), |seed, end| {
+        let script = random_script(seed, 12);
+        let search = Search::new(seed).one_in([3, 50, 300]).until(end);
+        match seed % 3 {
+            1 => crash_everywhere(&Native(Store::default()), &script, &search),
             _ => crash_everywhere(&Journalled::default(), &script, &search),
-        };
-        states += tried.unwrap_or_else(|broken| panic!("{broken}")).states;
-        scripts += 1;
-    }
-    println!("redb, most with a journal: {states} states of {scripts} random scripts, from seed {seed} on");
+        }
+    });
 }
 
 fn is_found<S: CrashSubject>(name: &str, subject: &S, script: &[Step]) {

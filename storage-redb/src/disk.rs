@@ -10,12 +10,12 @@ use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{Builder, StorageBackend};
-use storage_core::{Access, Error, Kind, Result};
+use storage_core::{Access, Error, IfMissing, Kind, Result};
 use uuid::Uuid;
 
 use crate::error::{self, NAME};
 use crate::newest::File;
-use crate::options::{IfMissing, Settings};
+use crate::options::Settings;
 
 /// Opens the file as the settings say.
 pub(crate) fn open(settings: &Settings) -> Result<File> {

@@ -41,6 +41,7 @@ mod view;
 
 pub use cursor::RedbCursor;
 pub use engine::RedbEngine;
-pub use options::{IfMissing, QuickRepair, RedbOptions, Settings};
+pub use options::{QuickRepair, RedbOptions, Settings};
 pub use snapshot::RedbSnapshot;
+pub use storage_core::IfMissing;
 pub use stored::{RedbOwned, RedbValue};

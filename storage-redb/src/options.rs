@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use storage_core::journal::{Journal, JournalOptions};
-use storage_core::{Access, Error, Kind, Result};
+use storage_core::{Access, Error, IfMissing, Kind, Result};
 
 use crate::engine::RedbEngine;
 use crate::error::NAME;
@@ -25,17 +25,6 @@ pub enum QuickRepair {
     AtSync,
     /// At every durable commit.
     EveryCommit,
-}
-
-/// What happens where there is no file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IfMissing {
-    /// It is created, readable by its owner alone.
-    #[default]
-    Create,
-    /// Opening fails with `Invalid`.
-    Fail,
 }
 
 /// How a file was opened.

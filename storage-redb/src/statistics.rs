@@ -1,7 +1,7 @@
 //! How much room the file takes, and for what.
 
 use redb::{ReadableTableMetadata, UntypedTableHandle};
-use storage_core::engine::{Figures, StorageStatistics};
+use storage_core::engine::{StorageFigures, StorageStatistics};
 use storage_core::{Error, Result};
 
 use crate::engine::RedbEngine;
@@ -9,7 +9,7 @@ use crate::{disk, error};
 
 /// It reads every page of the tables. redb does not tell what a snapshot holds back.
 impl StorageStatistics for RedbEngine {
-    fn storage_statistics(&self) -> Result<Figures> {
+    fn storage_statistics(&self) -> Result<StorageFigures> {
         let view = self.newest().view()?;
         let transaction = view.transaction();
         let (mut live, mut metadata) = (0, 0);
@@ -20,7 +20,7 @@ impl StorageStatistics for RedbEngine {
             metadata += stats.metadata_bytes();
         }
         let disk = disk::len(&self.settings().path)?;
-        let mut figures = Figures::default();
+        let mut figures = StorageFigures::default();
         figures.disk_bytes = Some(disk);
         figures.live_bytes = Some(live);
         figures.fragmented_bytes = Some(disk.saturating_sub(live + metadata));

@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use storage_core::{Access, Result};
+use storage_core::{Access, IfMissing, Result};
 use tempfile::TempDir;
 
 use crate::error;
-use crate::options::{IfMissing, Place, Settings};
+use crate::options::{Place, Settings};
 
 /// Where the database lies, and the directory that goes with it in memory mode.
 #[derive(Debug)]

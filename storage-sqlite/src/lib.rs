@@ -42,5 +42,6 @@ mod writer;
 
 pub use cursor::SqliteCursor;
 pub use engine::SqliteEngine;
-pub use options::{AtClose, IfMissing, Place, Profile, Settings, SqliteOptions, TempStore};
+pub use options::{AtClose, Place, Profile, Settings, SqliteOptions, TempStore};
 pub use snapshot::SqliteSnapshot;
+pub use storage_core::IfMissing;

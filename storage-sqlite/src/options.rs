@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use storage_core::{Access, Result};
+use storage_core::{Access, IfMissing, Result};
 
 use crate::engine::SqliteEngine;
 
@@ -16,17 +16,6 @@ pub enum Place {
     File(PathBuf),
     /// In a private directory, in memory where the system has a file system there. It goes with the engine.
     Memory,
-}
-
-/// What happens where there is no file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IfMissing {
-    /// It is created, readable by its owner alone.
-    #[default]
-    Create,
-    /// Opening fails with `Invalid`.
-    Fail,
 }
 
 /// Where SQLite keeps what it sorts or sets aside.

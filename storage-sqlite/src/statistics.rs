@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use storage_core::Result;
-use storage_core::engine::{Figures, StorageStatistics};
+use storage_core::engine::{StorageFigures, StorageStatistics};
 
 use crate::connection::value;
 use crate::engine::SqliteEngine;
@@ -11,7 +11,7 @@ use crate::{disk, error, sql};
 
 /// It reads every page of the tables but no long value. SQLite does not tell what a snapshot holds back.
 impl StorageStatistics for SqliteEngine {
-    fn storage_statistics(&self) -> Result<Figures> {
+    fn storage_statistics(&self) -> Result<StorageFigures> {
         let reading = self.pool().begin()?;
         let connection = reading.connection();
         let mut live = 0;
@@ -20,7 +20,7 @@ impl StorageStatistics for SqliteEngine {
         }
         let free = count(connection, sql::FREE_BYTES)?;
         let unused = count(connection, sql::UNUSED_BYTES)?;
-        let mut figures = Figures::default();
+        let mut figures = StorageFigures::default();
         figures.disk_bytes = Some(disk::len(self.path())?);
         figures.live_bytes = Some(live);
         figures.fragmented_bytes = Some(free + unused + disk::log_len(self.path()));

@@ -24,6 +24,12 @@ fn deferred_commits_lose_only_the_newest() {
 }
 
 #[test]
+fn mixed_commits_survive_as_far_as_they_are_durable() {
+    let survived = run("mixed_commits_survive_as_far_as_they_are_durable", Kills::mixed()).unwrap();
+    assert!(survived.there > 0, "some were durable: {survived:?}");
+}
+
+#[test]
 fn commit_that_is_told_too_early_is_found_missing() {
     let lying = Kills { tells: Tells::BeforeTheCommit, ..Kills::new(Durability::Sync) };
     let found = run("commit_that_is_told_too_early_is_found_missing", lying).unwrap_err();

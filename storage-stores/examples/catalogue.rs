@@ -113,7 +113,8 @@ impl Catalogue {
 }
 
 fn main() -> Fallible<()> {
-    let root = fs::canonicalize(std::env::args().nth(1).ok_or("usage: catalogue DIR")?)?;
+    let root = std::env::args().nth(1).ok_or("usage: catalogue DIR")?;
+    let root = fs::canonicalize(&root).map_err(|error| format!("{root}: {error}"))?;
     let catalogue = Catalogue::open(MemEngine::new())?;
     let progress = ProgressBar::new_spinner();
     progress.set_style(ProgressStyle::with_template("{pos} files {elapsed} {wide_msg}")?);

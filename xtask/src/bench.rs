@@ -9,5 +9,5 @@ use crate::failure::Failure;
 pub fn run(arguments: &[OsString]) -> Result<(), Failure> {
     let mut command = cargo::cargo(&cargo::root(), &["run", "--release", "--package", "bench-suite", "--"]);
     command.args(arguments);
-    cargo::run(command)
+    cargo::run(command).map_err(Failure::told)
 }

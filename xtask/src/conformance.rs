@@ -7,8 +7,8 @@ use crate::failure::Failure;
 
 /// Runs the harness; its exit code becomes ours.
 pub fn run(arguments: &[OsString]) -> Result<(), Failure> {
-    let call = ["run", "--release", "--package", "storage-conformance", "--example", "conformance", "--"];
+    let call = ["run", "--release", "--package", "storage", "--example", "conformance", "--"];
     let mut command = cargo::cargo(&cargo::root(), &call);
     command.args(arguments);
-    cargo::run(command)
+    cargo::run(command).map_err(Failure::told)
 }

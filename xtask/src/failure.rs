@@ -10,6 +10,8 @@ pub enum Failure {
     Message(String),
     /// A program ended with this status.
     Ended(String, ExitStatus),
+    /// A program of ours ended with this status, and has said why.
+    Told(ExitStatus),
 }
 
 impl Failure {
@@ -18,13 +20,24 @@ impl Failure {
         Failure::Message(message.into())
     }
 
-    /// Prints the failure as one line and returns the exit code: the failed program's own, else 1.
+    /// The same failure, of a program that prints its own errors.
+    pub fn told(self) -> Self {
+        match self {
+            Failure::Ended(_, status) => Failure::Told(status),
+            other => other,
+        }
+    }
+
+    /// Prints the failure as one line, unless its program has, and returns the exit code: the failed program's own, else 1.
     pub fn report(&self) -> ExitCode {
-        eprintln!("error: {self}");
+        if !matches!(self, Failure::Told(_)) {
+            eprintln!("error: {self}");
+        }
         let code = match self {
             Failure::Message(_) => None,
-            Failure::Ended(_, status) => status.code().and_then(|code| u8::try_from(code).ok()),
+            Failure::Ended(_, status) | Failure::Told(status) => status.code(),
         };
+        let code = code.and_then(|code| u8::try_from(code).ok());
         // A program that a signal ended has no code.
         ExitCode::from(code.unwrap_or(1))
     }
@@ -35,6 +48,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Message(message) => f.write_str(message),
             Failure::Ended(program, status) => write!(f, "`{program}` failed ({status})"),
+            Failure::Told(status) => write!(f, "a program failed ({status})"),
         }
     }
 }

@@ -27,7 +27,7 @@ const fn part(
     Part { package, built, tests, count }
 }
 
-/// Power cuts in random scripts on simulated disks.
+/// Power cuts in random scripts on simulated disks, and processes that are killed.
 pub const CRASH: Harness = Harness {
     seconds: "STORAGE_CRASH_SECONDS",
     seed: "STORAGE_CRASH_SEED",
@@ -35,6 +35,9 @@ pub const CRASH: Harness = Harness {
         part("storage-conformance", &["--test", "crash_journal"], "no_power_cut_in_a_random_script", 1),
         part("storage-redb", &["--lib"], "no_power_cut_in_a_random_script", 1),
         part("storage-fs", &["--lib"], "no_power_cut_in_a_random_script", 1),
+        part("storage-redb", &["--test", "kills"], "commits_", 4),
+        part("storage-sqlite", &["--test", "kills"], "commits_", 3),
+        part("storage-fs", &["--test", "kills"], "commits_", 4),
     ],
 };
 

@@ -51,6 +51,15 @@ enum Slot<M, R> {
     Done(R),
 }
 
+/// How a member waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Awake for a few microseconds first: in memory a leader is done sooner than a thread can sleep and wake.
+    Short,
+    /// Asleep: the leader waits for a disk, and has a use for the processor.
+    Long,
+}
+
 /// Whether anyone can have waited when a leader began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Began {
@@ -74,8 +83,8 @@ impl<M, R> Queue<M, R> {
     }
 
     /// Waits until `member` leads, is answered, or `deadline` passes untaken.
-    pub(crate) fn submit(&self, member: M, deadline: &Deadline) -> Turn<'_, M, R> {
-        match self.wait(Some(member), deadline) {
+    pub(crate) fn submit(&self, member: M, patience: Patience, deadline: &Deadline) -> Turn<'_, M, R> {
+        match self.wait(Some(member), patience, deadline) {
             Slot::Leads(Some(member), began) => Turn::Lead(Leadership { queue: self, began }, member),
             Slot::Done(answer) => Turn::Done(answer),
             Slot::Waiting(Some(member)) => Turn::TimedOut(member),
@@ -85,7 +94,7 @@ impl<M, R> Queue<M, R> {
 
     /// Waits until nobody else commits, or until `deadline`. Everyone who comes later waits behind.
     pub(crate) fn lead_alone(&self, deadline: &Deadline) -> Option<Leadership<'_, M, R>> {
-        match self.wait(None, deadline) {
+        match self.wait(None, Patience::Long, deadline) {
             Slot::Leads(_, began) => Some(Leadership { queue: self, began }),
             _ => None,
         }
@@ -96,7 +105,7 @@ impl<M, R> Queue<M, R> {
         self.state.lock().waiting.len()
     }
 
-    fn wait(&self, member: Option<M>, deadline: &Deadline) -> Slot<M, R> {
+    fn wait(&self, member: Option<M>, patience: Patience, deadline: &Deadline) -> Slot<M, R> {
         let mut state = self.state.lock();
         if !state.led {
             state.led = true;
@@ -108,7 +117,10 @@ impl<M, R> Queue<M, R> {
         state.waiting.push_back(Arc::clone(&waiter));
         drop(state);
 
-        let (mut may_leave, mut spun) = (true, false);
+        if patience == Patience::Short {
+            waiter.spin();
+        }
+        let mut may_leave = true;
         let mut slot = waiter.slot.lock();
         loop {
             match mem::replace(&mut *slot, Slot::Taken) {
@@ -116,14 +128,6 @@ impl<M, R> Queue<M, R> {
                 Slot::Taken => slot = waiter.changed.wait(slot),
                 Slot::Waiting(member) => {
                     *slot = Slot::Waiting(member);
-                    if !spun {
-                        // On an engine in memory the leader is done sooner than a thread can sleep and wake.
-                        spun = true;
-                        drop(slot);
-                        waiter.spin();
-                        slot = waiter.slot.lock();
-                        continue;
-                    }
                     if !may_leave {
                         slot = waiter.changed.wait(slot);
                         continue;
@@ -231,7 +235,9 @@ mod tests {
     fn a_lone_member_leads_at_once() {
         let queue = Queue::<u32, u32>::new();
         for member in 0..3 {
-            let Turn::Lead(leadership, own) = queue.submit(member, &soon()) else { panic!("it leads") };
+            let Turn::Lead(leadership, own) = queue.submit(member, Patience::Short, &soon()) else {
+                panic!("it leads")
+            };
             assert_eq!(own, member);
             assert!(leadership.take_followers(|_| true).is_empty());
         }
@@ -241,14 +247,14 @@ mod tests {
     fn a_member_past_its_deadline_gets_itself_back() {
         let queue = Queue::<u32, u32>::new();
         let leadership = queue.lead_alone(&soon()).expect("nobody else leads");
-        let Turn::TimedOut(own) = queue.submit(7, &Deadline::after(Duration::ZERO)) else {
+        let Turn::TimedOut(own) = queue.submit(7, Patience::Long, &Deadline::after(Duration::ZERO)) else {
             panic!("the office is taken")
         };
         assert_eq!(own, 7);
         assert!(queue.lead_alone(&Deadline::after(Duration::ZERO)).is_none());
         assert!(leadership.take_followers(|_| true).is_empty());
         drop(leadership);
-        assert!(matches!(queue.submit(8, &soon()), Turn::Lead(_, 8)));
+        assert!(matches!(queue.submit(8, Patience::Long, &soon()), Turn::Lead(_, 8)));
     }
 
     #[test]
@@ -270,7 +276,7 @@ mod tests {
                 scope.spawn(move || {
                     for step in 0..500 {
                         let member = thread * 1000 + step;
-                        let answer = match queue.submit(member, &soon()) {
+                        let answer = match queue.submit(member, Patience::Short, &soon()) {
                             Turn::Lead(leadership, own) => commit(own, leadership),
                             Turn::Done(answer) => answer,
                             Turn::TimedOut(_) => panic!("nobody waits for half a minute"),

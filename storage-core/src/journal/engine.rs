@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::batch::Batch;
 use crate::capabilities::{Capabilities, Survives};
 use crate::engine::{
-    Check, Checked, Commit, Compact, Compacted, Damage, Durability, Engine, Figures, Intent,
+    Check, Checked, Commit, Compact, Compacted, Damage, Durability, Engine, Intent, StorageFigures,
     StorageStatistics,
 };
 use crate::error::{Error, Kind, Result};
@@ -389,7 +389,7 @@ impl<E: Journalled + Compact> Compact for Journal<E> {
 }
 
 impl<E: Journalled + StorageStatistics> StorageStatistics for Journal<E> {
-    fn storage_statistics(&self) -> Result<Figures> {
+    fn storage_statistics(&self) -> Result<StorageFigures> {
         self.engine().storage_statistics()
     }
 }

@@ -1,7 +1,4 @@
-//! Long runs of the random histories that the tests run short.
-//!
-//! An example, not a binary: so only it, and not the crate that engines test themselves with, depends on
-//! engines.
+//! Long runs of the random histories that the tests run short, on every engine: `cargo xtask conformance`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,10 +8,11 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
+use storage::engines::storage_mem::MemEngine;
 use storage_conformance::model::one_history;
 use storage_conformance::plain::PlainStore;
 use storage_conformance::{Erased, Subject, list_append, model};
-use storage_mem::MemEngine;
+use tempfile::TempDir;
 
 /// Runs random histories on engines: compared with a model, and with a checker of isolation.
 #[derive(Parser)]
@@ -48,8 +46,36 @@ enum EngineName {
     Mem,
     /// The memory engine behind `AnyEngine`.
     Erased,
-    /// The plain engine of this crate, which can be closed and opened again.
+    /// The plain engine of the conformance crate, which can be closed and opened again.
     Plain,
+    /// Plain files, records in lines.
+    Fs,
+    /// Plain files, a file a record.
+    FsFiles,
+    /// redb.
+    Redb,
+    /// redb behind a journal.
+    RedbJournal,
+    /// SQLite on a file.
+    Sqlite,
+    /// SQLite in memory.
+    SqliteMemory,
+}
+
+impl EngineName {
+    /// Where its stores lie, below a directory; `None` for those that no URL names.
+    fn url(self, directory: &TempDir) -> Option<String> {
+        let (scheme, options) = match self {
+            EngineName::Mem | EngineName::Erased | EngineName::Plain => return None,
+            EngineName::Fs => ("fs", ""),
+            EngineName::FsFiles => ("fs", "?form=files"),
+            EngineName::Redb => ("redb", ""),
+            EngineName::RedbJournal => ("redb", "?journal=true"),
+            EngineName::Sqlite => ("sqlite", ""),
+            EngineName::SqliteMemory => return Some("sqlite::memory:".to_owned()),
+        };
+        Some(format!("{scheme}:{}{options}", directory.path().join("store").display()))
+    }
 }
 
 /// What is run on each engine.
@@ -94,6 +120,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 let store = PlainStore::default();
                 move || Ok(store.open())
             }),
+            &stored => task.run(stored, || {
+                let directory = tempfile::tempdir().expect("there is room for a directory");
+                move || storage::engine(&stored.url(&directory).expect("a URL names it"))
+            }),
         };
         if let Err(error) = done {
             eprintln!("{engine:?}: {error}");
@@ -135,7 +165,7 @@ fn recheck(path: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 fn write_answers() -> Result<(), Box<dyn Error>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(one_history::FILE);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage-conformance").join(one_history::FILE);
     let answers = one_history::answers()?;
     let steps = answers.lines().filter(|line| !line.starts_with('#')).count();
     let before = one_history::answers_on_file().lines().collect::<BTreeSet<_>>();
