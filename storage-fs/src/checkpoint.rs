@@ -221,20 +221,22 @@ impl<'a> Work<'a> {
         }
         let Some(found) = found else { return Ok(()) };
         let is_known = known == Some(found) || self.writer.replaced.get(path) == Some(&found);
-        if is_known || self.is_ours(keyspace, key, path, found, next) {
+        if is_known || self.is_ours(keyspace, key, path, found, base, next) {
             return Ok(());
         }
         self.directories.insert(keyspace.name().to_owned());
         self.writer.keep_aside(&*tree, path)
     }
 
-    /// Whether what is at a path is what is about to be written there, or was written there before a crash.
+    /// Whether what is at a path is the record's, in a store that was copied; or what is about to be written there, or
+    /// was before a crash.
     fn is_ours(
         &self,
         keyspace: Keyspace,
         key: &Key,
         path: &str,
         found: Identity,
+        base: Option<&Arc<Cell>>,
         next: Option<&Arc<Cell>>,
     ) -> bool {
         if found.kind != FileKind::Regular {
@@ -243,7 +245,8 @@ impl<'a> Work<'a> {
         let Ok(bytes) = crate::state::read_now(&*self.shared.tree, path, found) else { return false };
         let replayed = self.shared.replayed.lock();
         let replayed = replayed.as_ref().and_then(|replayed| replayed.get(&(keyspace, key.clone())));
-        next.is_some_and(|next| *next.kept_value() == *bytes)
+        base.is_some_and(|base| base.stamp.verify(keyspace, key, &bytes).is_ok())
+            || next.is_some_and(|next| *next.kept_value() == *bytes)
             || replayed.is_some_and(|sums| sums.contains(&crc32fast::hash(&bytes)))
     }
 

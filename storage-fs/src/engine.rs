@@ -80,8 +80,8 @@ impl FsEngine {
     }
 
     /// Opens what a tree holds, or makes a store of it.
-    pub(crate) fn assemble(tree: Arc<dyn Tree>, settings: Settings, lock: Option<Lock>) -> Result<Self> {
-        let (writer, store) = Writer::open(&*tree, &settings)?;
+    pub(crate) fn assemble(tree: Arc<dyn Tree>, mut settings: Settings, lock: Option<Lock>) -> Result<Self> {
+        let (writer, store) = Writer::open(&*tree, &mut settings)?;
         let shared = Shared {
             newest: RwLock::new(Arc::new(writer.on_disk().apart())),
             pending: Mutex::new(Pending::new(writer.version())),
@@ -121,7 +121,7 @@ fn take(settings: &Settings) -> Result<Lock> {
     const DOING: &str = "open";
     let root = &settings.root;
     let shown = root.display().to_string();
-    let failed = |cause: io::Error| error::io(DOING, &shown, cause);
+    let failed = |cause: io::Error| error::no_place(&shown, cause);
     let own = root.join(OWN);
     match fs::metadata(root) {
         Ok(found) if !found.is_dir() => {

@@ -20,6 +20,18 @@ pub(crate) fn io(doing: &'static str, path: &str, cause: io::Error) -> Error {
     Error::new(kind, format!("{message} {}", shown(path))).in_engine(NAME).during(doing).caused_by(cause)
 }
 
+/// The error of a root at which no store can be.
+#[cold]
+pub(crate) fn no_place(root: &str, cause: io::Error) -> Error {
+    use io::ErrorKind as Io;
+    let message = match cause.kind() {
+        Io::NotFound => "there is no directory for",
+        Io::NotADirectory | Io::InvalidFilename | Io::InvalidInput => "this is no directory's path:",
+        _ => return io("open", root, cause),
+    };
+    invalid("open", format!("{message} {}", shown(root))).caused_by(cause)
+}
+
 fn shown(path: &str) -> String {
     match path {
         "" => "the root".to_owned(),

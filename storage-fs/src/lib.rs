@@ -23,8 +23,8 @@
 //! | `<keyspace>/000001.jsonl`, ... | records in lines, the newest last ([`Form::Lines`]) |
 //! | `<keyspace>/<key>.json`, `.txt`, `.bin` | records in files of their own ([`Form::Files`]) |
 //! | `.storage/lines/<keyspace>/000001.jsonl`, ... | the stamps of records in files; indexes, expiry and what else core keeps |
-//! | `.storage/store.json` | what of all this is the store's: formats, versions, lengths |
-//! | `.storage/journal-0`, `journal-1` | commits that are not in the files yet |
+//! | `.storage/store.json` | what of all this is the store's: formats, versions, lengths; JSON in the first line, its checksum in the second |
+//! | `.storage/journal-0`, `journal-1` | commits that are not in the files yet: 16 MiB each, unless [`FsOptions::journal`] says otherwise |
 //! | `.storage/kept/` | files that somebody else wrote where the engine had to write |
 //! | `.storage/aside/` | files that only snapshots still read |
 //! | `.storage/lock` | locked by who has the store open |

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::disk::{OWN, Tree};
 use crate::error::{self, NAME, OnPath};
+use crate::options::Forms;
 use crate::segment::{LINES, Segments};
 
 const PATH: &str = ".storage/store.json";
@@ -28,6 +29,8 @@ pub(crate) struct Manifest {
     epochs: [u64; 2],
     /// Whether there must be a journal.
     journal: bool,
+    #[serde(default)]
+    pub(crate) forms: Forms,
     pub(crate) keyspaces: Vec<Listed>,
 }
 
@@ -53,6 +56,7 @@ impl Manifest {
             version: 0,
             epochs: [0; 2],
             journal: false,
+            forms: Forms::default(),
             keyspaces: Vec::new(),
         }
     }
@@ -62,6 +66,7 @@ impl Manifest {
         store: Uuid,
         version: u64,
         epochs: Epochs,
+        forms: Forms,
         segments: impl Iterator<Item = &'a Segments>,
     ) -> Self {
         let listed = |segments: &Segments| Listed {
@@ -75,6 +80,7 @@ impl Manifest {
             version,
             epochs: epochs.files,
             journal: epochs.presence == Presence::Present,
+            forms,
             keyspaces: segments.map(listed).collect(),
         }
     }

@@ -5,14 +5,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use storage_core::journal::{Journal, JournalOptions, Large};
 use storage_core::{IfMissing, Result};
 
 use crate::engine::FsEngine;
 use crate::segment::Limits;
 
-/// How the records of a keyspace stand in files that people read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// How the records of a keyspace stand in files that people read. A store remembers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Form {
     /// Lines of JSON in `<keyspace>/000001.jsonl` and so on, appended: for many small records, and for those that
@@ -22,6 +24,13 @@ pub enum Form {
     /// One file a record, `<keyspace>/<key>.json`: for documents that people open. Writing one takes about a tenth of
     /// a millisecond behind the commit.
     Files,
+}
+
+/// The forms of a store, as it remembers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Forms {
+    all: Form,
+    keyspaces: BTreeMap<String, Form>,
 }
 
 /// How a store was opened.
@@ -38,6 +47,8 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// What happens where there is no store.
     pub if_missing: IfMissing,
+    /// The form that was asked for; where none was, that of the store counts.
+    pub(crate) asked: Option<Form>,
     /// The sizes of segments, which only tests change.
     pub(crate) limits: Limits,
 }
@@ -78,6 +89,7 @@ impl FsOptions {
             settings: Settings {
                 root: root.into(),
                 form: Form::default(),
+                asked: None,
                 forms: BTreeMap::new(),
                 cache_bytes: CACHE_BYTES,
                 if_missing: IfMissing::default(),
@@ -87,17 +99,20 @@ impl FsOptions {
         }
     }
 
-    /// Chooses the form of a keyspace. Records that are there keep theirs until they are put again.
+    /// Chooses the form of a keyspace. Records that are there keep theirs until they are put again; the store remembers
+    /// the choice.
     #[must_use]
     pub fn form(mut self, keyspace: &str, form: Form) -> Self {
         self.settings.forms.insert(keyspace.to_owned(), form);
         self
     }
 
-    /// Chooses the form of the keyspaces that have none of their own.
+    /// Chooses the form of the keyspaces that have none of their own: where it is not chosen, that with which the store
+    /// was opened before, and lines in a new one.
     #[must_use]
     pub fn default_form(mut self, form: Form) -> Self {
         self.settings.form = form;
+        self.settings.asked = Some(form);
         self
     }
 
@@ -133,6 +148,15 @@ impl FsOptions {
 }
 
 impl Settings {
+    /// Takes over the forms of a store where none were asked for. Returns those that count from now on.
+    pub(crate) fn remember(&mut self, stored: Forms) -> Forms {
+        self.form = self.asked.unwrap_or(stored.all);
+        for (keyspace, form) in stored.keyspaces {
+            self.forms.entry(keyspace).or_insert(form);
+        }
+        Forms { all: self.form, keyspaces: self.forms.clone() }
+    }
+
     pub(crate) fn form_of(&self, keyspace: &str) -> Form {
         self.forms.get(keyspace).copied().unwrap_or(self.form)
     }
@@ -140,7 +164,7 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { root, form, forms, cache_bytes, if_missing, limits: _ } = self;
+        let Settings { root, form, forms, cache_bytes, if_missing, asked: _, limits: _ } = self;
         write!(f, "root {}, cache of {cache_bytes} bytes, {}", root.display(), form.name())?;
         for (keyspace, form) in forms {
             write!(f, ", {keyspace} in {}", form.name())?;

@@ -11,7 +11,7 @@ use crate::disk::{FileKind, Identity, OWN, Tree};
 use crate::error::{self, OnPath};
 use crate::line::Said;
 use crate::manifest::{self, Manifest};
-use crate::options::Settings;
+use crate::options::{Forms, Settings};
 use crate::segment::{Begun, Segments};
 use crate::state::{Aside, Cell, OnDisk, State, Where};
 
@@ -30,6 +30,8 @@ pub(crate) struct Writer {
     pub(super) segments: BTreeMap<&'static str, Segments>,
     pub(super) version: u64,
     pub(super) epochs: Epochs,
+    /// The forms that the store remembers.
+    forms: Forms,
     /// Files that a checkpoint has replaced which did not take place: they are the engine's all the same.
     pub(super) replaced: HashMap<String, Identity>,
     /// What a checkpoint has written that has not taken place yet.
@@ -50,7 +52,9 @@ enum Trust {
 
 impl Writer {
     /// Reads what is in a tree. An empty one becomes a store.
-    pub(crate) fn open(tree: &dyn Tree, settings: &Settings) -> Result<(Self, Uuid)> {
+    ///
+    /// Where `settings` choose no form, they get that of the store.
+    pub(crate) fn open(tree: &dyn Tree, settings: &mut Settings) -> Result<(Self, Uuid)> {
         const DOING: &str = "open";
         let manifest = match Manifest::read(tree)? {
             Some(manifest) => manifest,
@@ -73,6 +77,7 @@ impl Writer {
             segments: BTreeMap::new(),
             version: manifest.version,
             epochs: manifest.epochs(),
+            forms: settings.remember(manifest.forms.clone()),
             replaced: HashMap::new(),
             begun: Vec::new(),
             asides: Uuid::new_v4(),
@@ -211,7 +216,7 @@ impl Writer {
         segments: &BTreeMap<&'static str, Segments>,
     ) -> Result<()> {
         self.begun.push(Begun::File(manifest::NEW_PATH.to_owned()));
-        Manifest::of(self.store, version, epochs, segments.values()).write(tree)?;
+        Manifest::of(self.store, version, epochs, self.forms.clone(), segments.values()).write(tree)?;
         self.begun.clear();
         Ok(())
     }

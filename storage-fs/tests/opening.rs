@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use storage_core::journal::{Journal, JournalOptions, NAMES};
 use storage_core::{Database, Engine as _, Error, Keyspace, Kind, Result};
@@ -268,7 +269,7 @@ fn no_file(path: &Path, what: &str) {
         }
         "pipe" => {
             fs::rename(path, &kept).unwrap();
-            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
         }
         _ => {
             fs::rename(path, &kept).unwrap();
@@ -358,4 +359,48 @@ fn keyspaces_have_any_name() {
         assert_eq!(&*db.get(keyspace, "a").unwrap().unwrap(), b"1", "{}", keyspace.name());
     }
     assert!(db.engine().keyspaces().unwrap().iter().any(|keyspace| keyspace.name() == "store.json"));
+}
+
+#[test]
+fn store_remembers_the_forms_of_its_records() {
+    let place = Place::new();
+    let written = |options: FsOptions, key: &str| {
+        let engine = options.open().unwrap();
+        let form = engine.engine().settings().form;
+        let db = Database::new(engine).unwrap();
+        db.put(pages(), key, "1").unwrap();
+        db.put(notes(), key, "2").unwrap();
+        db.close().unwrap();
+        form
+    };
+    let root = place.root();
+    let chosen = FsOptions::at(&root).default_form(Form::Files).form("notes", Form::Lines);
+    assert_eq!(written(chosen, "a"), Form::Files);
+    assert_eq!(written(FsOptions::at(&root), "b"), Form::Files);
+    assert!(root.join("pages/=b.json").exists() && root.join("notes/000001.jsonl").exists());
+    assert_eq!(written(FsOptions::at(&root).default_form(Form::Lines), "c"), Form::Lines);
+    assert_eq!(written(FsOptions::at(&root), "d"), Form::Lines);
+    assert!(root.join("pages/=a.json").exists() && !root.join("pages/=d.json").exists());
+}
+
+#[test]
+fn copied_store_takes_its_files_for_its_own() {
+    let place = Place::closed();
+    let copy = place.0.path().join("copy");
+    assert!(Command::new("cp").arg("-r").args([place.root(), copy.clone()]).status().unwrap().success());
+    let db = open(&copy).unwrap();
+    db.put(pages(), "a", "3").unwrap();
+    db.close().unwrap();
+    assert_eq!(fs::read_to_string(copy.join("pages/=a.json")).unwrap(), "3");
+    assert!(!copy.join(".storage/kept").exists(), "nobody else wrote here");
+}
+
+#[test]
+fn root_below_nothing_is_refused() {
+    let place = Place::new();
+    let below = place.root().join("store");
+    assert_eq!(open(&below).unwrap_err().kind(), Kind::Invalid);
+    fs::write(place.root(), "a file").unwrap();
+    assert_eq!(open(&below).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(fs::read_to_string(place.root()).unwrap(), "a file");
 }

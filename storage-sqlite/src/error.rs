@@ -126,7 +126,7 @@ fn classify_io(kind: io::ErrorKind) -> (Kind, &'static str) {
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => {
             (Kind::Full, "there is no room for the file")
         }
-        Io::NotFound => (Kind::Invalid, "there is no such file"),
+        Io::NotFound => (Kind::Invalid, "there is no such file, or no directory for it"),
         Io::AlreadyExists => (Kind::Invalid, "the file is there already"),
         Io::IsADirectory | Io::NotADirectory | Io::InvalidFilename => {
             (Kind::Invalid, "the path is no file's")

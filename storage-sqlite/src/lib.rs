@@ -19,8 +19,14 @@
 //!
 //! The shell `sqlite3` shows tables with the JSON codec as rows and columns: [`SqliteEngine::create_json_view`].
 //!
-//! A keyspace is one table that has its name, with the columns `key`, `stamp` and `value`. One connection writes;
+//! A keyspace is one table, `t_` and its name, with the columns `key`, `stamp` and `value`. One connection writes;
 //! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
+//!
+//! While the database is open, and after a process that ended without closing it, its newest commits stand in
+//! `app.db-wal`. Move, copy and restore `app.db` and `app.db-wal` together, or use [`Backup`]: SQLite cannot tell that a
+//! log is missing, or that it belongs to another copy of the file.
+//!
+//! [`Backup`]: storage_core::engine::NativeBackup
 
 mod backup;
 mod commit;

@@ -78,7 +78,7 @@ pub fn engine(url: &str) -> Result<AnyEngine> {
 /// Copies what the store at one URL holds into the empty store at another, and compares the two.
 ///
 /// `report` is told how far it is. The store that is copied is opened for it and closed again, and so is the copy.
-/// [`Database::copy_to`] says what goes along, and what can fail.
+/// [`Database::copy_to`] says what goes along, and what can fail; `Invalid` if there is no store to copy.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -98,7 +98,7 @@ pub fn engine(url: &str) -> Result<AnyEngine> {
 /// ```
 pub fn copy(from: &str, to: &str, report: impl FnMut(Copied)) -> Result<Copied> {
     // Nothing is opened or created before both are understood.
-    let (from, to) = (Url::parse(from)?, Url::parse(to)?);
+    let (from, to) = (Url::parse(from)?.of_existing(), Url::parse(to)?);
     let from = Database::new(from.open()?)?;
     let to = to.open()?;
     let copied = from.copy_to(&to, report);

@@ -31,6 +31,12 @@ impl<'a> Options<'a> {
         Ok(Options(options))
     }
 
+    /// Sets an option to `true`, whatever was given.
+    pub(crate) fn demand(&mut self, name: &'static str) {
+        self.take(name);
+        self.0.push((name, "true".to_owned()));
+    }
+
     fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(other, _)| *other == name)?;
         Some(self.0.swap_remove(at).1)

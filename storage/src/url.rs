@@ -88,6 +88,26 @@ impl<'a> Url<'a> {
         Ok(url)
     }
 
+    /// The same, of a store that is not created.
+    pub(crate) fn of_existing(mut self) -> Self {
+        if !self.is_in_memory() {
+            self.options.demand("must_exist");
+        }
+        self
+    }
+
+    /// Whether nothing is there before it is opened.
+    fn is_in_memory(&self) -> bool {
+        match self.scheme {
+            #[cfg(feature = "mem")]
+            Scheme::Mem => true,
+            #[cfg(feature = "sqlite")]
+            Scheme::Sqlite => self.path.as_os_str() == ":memory:",
+            #[cfg(any(feature = "fs", feature = "redb"))]
+            _ => false,
+        }
+    }
+
     /// Opens the engine that it names.
     pub(crate) fn open(self) -> Result<AnyEngine> {
         match self.scheme {

@@ -226,6 +226,21 @@ fn copy_creates_nothing_for_a_url_that_is_refused() {
     assert!(!path.exists());
 }
 
+#[test]
+fn copy_of_a_store_that_is_not_there_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for scheme in ["fs", "redb", "sqlite"] {
+        let (from, to) = (directory.path().join("missing"), directory.path().join("copy"));
+        let copied = storage::copy(
+            &format!("{scheme}:{}", from.display()),
+            &format!("{scheme}:{}", to.display()),
+            |_| (),
+        );
+        assert_eq!(copied.expect_err("nothing is there").kind(), Kind::Invalid);
+        assert!(!from.exists() && !to.exists(), "{scheme}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_refused_in_words(text in "(fs|mem|redb|sqlite|x)?:?[ -~é%?&=]{0,30}") {

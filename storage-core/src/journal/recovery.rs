@@ -137,7 +137,10 @@ impl Opened {
             (Presence::Present, [Some(first), Some(second)]) => Some([first, second]),
             (Presence::Present, [first, _]) => {
                 let missing = super::file::NAMES[usize::from(first.is_some())];
-                let message = format!("the store has a journal, and its file {missing} is missing");
+                let message = format!(
+                    "the store has a journal, and its file {missing} is missing: put it back, or all files of an \
+                     older backup"
+                );
                 return Err(error::corrupt(looker.engine, message));
             }
         };
@@ -225,7 +228,8 @@ impl Looker {
         let known = self.mark.epochs.files[index];
         if header.epoch > known {
             let message = format!(
-                "the store is an older copy than its journal: {name} is in epoch {}, the store knows {known}",
+                "the store is an older copy than its journal: {name} is in epoch {}, the store knows {known}; put \
+                 back the store that it belongs to, or all files of an older backup",
                 header.epoch
             );
             return Err(error::foreign(self.engine, message));
