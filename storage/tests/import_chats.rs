@@ -1,5 +1,7 @@
 //! The example that imports chats, run on small files that are made for it.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "../examples/import_chats/main.rs"]
 #[allow(dead_code, reason = "its `main` belongs to the example")]
 mod import_chats;
@@ -194,6 +196,7 @@ fn what_is_malformed_is_an_error_that_names_the_line() {
     let said = |fields: &str| line(&format!(r#""session":"s-1","content":"x",{fields}"#)).1;
     assert_eq!(said(r#""role":"tool","timestamp":1"#), Problem::Role("tool".to_owned()));
     assert_eq!(said(r#""role":"user""#), Problem::Missing("timestamp"));
+    assert_eq!(line(r#""session":"s","role":"user""#).1, Problem::Missing("content"));
     assert_eq!(said(r#""role":"user","timestamp":"soon""#), Problem::Time("\"soon\"".to_owned()));
     assert_eq!(said(r#""role":"user","timestamp":1,"id":"0""#), Problem::Twice("0".to_owned()));
     assert!(matches!(wrong("{\n"), (1, Problem::Json(_))));

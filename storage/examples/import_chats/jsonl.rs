@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `session` (or `session_id`, `conversation`, `conversation_id`) | the id of the session |
 //! | `role` | `user` (or `human`), `assistant` or `system` |
-//! | `content` | the words |
+//! | `content` | the words, if none an empty string |
 //! | `timestamp` (or `time`, `created_at`) | RFC 3339, or seconds since 1970 |
 //! | `id`, optional | the id of the message; without one it is its number in the session |
 //! | `title`, optional | what the session is called: the first that is given |
@@ -31,8 +31,7 @@ struct Line {
     session: String,
     #[serde(default)]
     role: String,
-    #[serde(default)]
-    content: String,
+    content: Option<String>,
     #[serde(default, alias = "time", alias = "created_at")]
     timestamp: Value,
     #[serde(default)]
@@ -63,10 +62,11 @@ pub fn chats(lines: &[Vec<u8>]) -> Result<Vec<Session>, Wrong> {
 
 fn take(line: &[u8], chats: &mut BTreeMap<String, Chat>) -> Result<(), Problem> {
     let line: Line = serde_json::from_slice(line).map_err(|error| Problem::Json(error.to_string()))?;
-    let needed = [("session", &line.session), ("role", &line.role), ("content", &line.content)];
+    let needed = [("session", &line.session), ("role", &line.role)];
     if let Some((name, _)) = needed.into_iter().find(|(_, text)| text.is_empty()) {
         return Err(Problem::Missing(name));
     }
+    let content = line.content.ok_or(Problem::Missing("content"))?;
     let (role, time) = (role(&line.role)?, time(&line.timestamp)?);
     let chat = chats.entry(line.session).or_default();
     let id = if line.id.is_empty() { chat.messages.len().to_string() } else { line.id };
@@ -76,7 +76,7 @@ fn take(line: &[u8], chats: &mut BTreeMap<String, Chat>) -> Result<(), Problem> 
     if chat.title.is_empty() {
         chat.title = line.title;
     }
-    chat.messages.push(message(id, role, &line.from, &line.content, time));
+    chat.messages.push(message(id, role, &line.from, &content, time));
     Ok(())
 }
 

@@ -27,10 +27,26 @@ fn beside(spec: &Spec) -> impl Iterator<Item = Session> {
     (0..sessions).map(|number| data::of_turns(number, BESIDE_TURNS, Ids::Store))
 }
 
+/// Whether a store holds what a batch left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    Nothing,
+    OfABatch,
+}
+
+/// Opens an empty store in the place of one that holds something.
+fn empty<S: SessionRows>(subject: &mut S, contents: &mut Contents, setting: &Setting) -> Outcome<()> {
+    match mem::replace(contents, Contents::OfABatch) {
+        Contents::Nothing => Ok(()),
+        Contents::OfABatch => mem::replace(subject, S::open(setting)?).close(),
+    }
+}
+
 /// `save-10`, `save-50` and `save-100`.
 #[derive(Debug)]
 pub struct SaveSession<S> {
     subject: S,
+    contents: Contents,
     /// What a batch saves, made before it starts.
     made: Mutex<Vec<Session>>,
     /// How many sessions there are after the batch.
@@ -45,14 +61,15 @@ impl<S: SessionRows> Work for SaveSession<S> {
     }
 
     fn set_up(setting: &Setting) -> Outcome<Self> {
-        Ok(SaveSession { subject: S::open(setting)?, made: Mutex::default(), due: 0 })
+        let (subject, contents) = (S::open(setting)?, Contents::Nothing);
+        Ok(SaveSession { subject, contents, made: Mutex::default(), due: 0 })
     }
 
     fn ready(&mut self, setting: &Setting, batch: &Batch) -> Outcome<()> {
         let spec = &setting.spec;
         let unknown = || Failure::new(format!("{} says nothing of turns", spec.workload));
         let turns = turns(spec.workload).ok_or_else(unknown)?;
-        mem::replace(&mut self.subject, S::open(setting)?).close()?;
+        empty(&mut self.subject, &mut self.contents, setting)?;
         self.subject.fill(beside(spec))?;
         self.due = self.subject.count()? + batch.total();
         let new = |op| match spec.variant {
@@ -145,6 +162,7 @@ impl<S: SessionRows> Work for Workflow<S> {
 #[derive(Debug)]
 pub struct AppendMessage<S> {
     subject: S,
+    contents: Contents,
     /// The sessions as they stand in the store.
     sessions: Mutex<Vec<Session>>,
 }
@@ -157,11 +175,12 @@ impl<S: SessionRows> Work for AppendMessage<S> {
     }
 
     fn set_up(setting: &Setting) -> Outcome<Self> {
-        Ok(AppendMessage { subject: S::open(setting)?, sessions: Mutex::default() })
+        let (subject, contents) = (S::open(setting)?, Contents::Nothing);
+        Ok(AppendMessage { subject, contents, sessions: Mutex::default() })
     }
 
     fn ready(&mut self, setting: &Setting, _: &Batch) -> Outcome<()> {
-        mem::replace(&mut self.subject, S::open(setting)?).close()?;
+        empty(&mut self.subject, &mut self.contents, setting)?;
         let made = |number| data::of_messages(number, BEFORE_APPENDS, Ids::Store);
         let sessions: Vec<Session> = (0..setting.spec.records).map(made).collect();
         self.subject.fill(sessions.iter().cloned())?;
