@@ -16,14 +16,18 @@ pub mod bare_rusqlite_tasks;
 pub mod catalogue;
 pub mod engine;
 pub mod engine_messages;
+pub mod engine_sessions;
 pub mod engine_tasks;
 pub mod fs;
 pub mod manner;
 pub mod messages;
 pub mod port_messages_sqlite;
+pub mod port_sessions_files;
+pub mod port_sessions_sqlite;
 pub mod port_tasks_memory;
 pub mod redb;
 pub mod runner;
+pub mod sessions;
 pub mod sqlite;
 
 use crate::failure::{Failure, Outcome};
@@ -279,6 +283,7 @@ pub fn roster(profile: Profile) -> Catalogue {
     on_sqlite(&mut catalogue);
     in_plain_files(&mut catalogue);
     messages::enter(&mut catalogue);
+    sessions::enter(&mut catalogue);
     catalogue.sorted()
 }
 

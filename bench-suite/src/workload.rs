@@ -12,6 +12,8 @@ pub mod opening;
 pub mod points;
 pub mod ranges;
 pub mod rows;
+pub mod session_data;
+pub mod sessions;
 pub mod sharing;
 pub mod sustained;
 pub mod task_data;

@@ -68,15 +68,11 @@ pub fn fill<E: Engine>(test: &str, kinds: &[Kind], open: impl Fn(&Path) -> Resul
     fs::remove_file(&ballast).expect("the ballast can go");
     let db = Database::new(open(&store)?)?;
     let found = db.snapshot()?.range(records, &KeyRange::all(), Direction::Forward)?.to_vec()?;
-    assert!(
-        found
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value))
-            .eq(told.iter().map(|(key, value)| (key.as_bytes(), value))),
-        "{} records were told, {} are there",
-        told.len(),
-        found.len()
-    );
+    if refused.kind() == Kind::CommitUnknown && found.len() > told.len() {
+        told.insert(key, vec![b'x'; 10_000]);
+    }
+    let found = found.iter().map(|(key, value)| (key.as_slice(), value));
+    assert!(found.eq(told.iter().map(|(key, value)| (key.as_bytes(), value))), "{} were told", told.len());
     db.put(records, "again", "fits")?;
     db.close()
 }

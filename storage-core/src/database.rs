@@ -14,7 +14,7 @@ use crate::commit::Pipeline;
 use crate::commit::member::Member;
 use crate::copy;
 use crate::counter;
-use crate::derived::{Definition, indexes_of};
+use crate::derived::Definition;
 use crate::engine::{Durability, Engine, Intent};
 use crate::error::{Error, Kind, Result};
 use crate::expiry;
@@ -519,11 +519,7 @@ impl<E: Engine> Shared<E> {
     /// `Invalid` if the table is open already as something else.
     pub(crate) fn check_definition(&self, keyspace: Keyspace, id: &str) -> Result<()> {
         match self.definitions.get(keyspace) {
-            Some(open) if open.id != id => {
-                let (open, asked) = (indexes_of(&open.id), indexes_of(id));
-                let message = format!("the table is open with {open}, and was asked for with {asked}");
-                Err(Error::invalid(message).in_keyspace(keyspace))
-            }
+            Some(open) if open.id != id => Err(open.is_not(id).in_keyspace(keyspace)),
             _ => Ok(()),
         }
     }

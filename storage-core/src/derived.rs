@@ -52,6 +52,14 @@ pub(crate) fn indexes_of(id: &str) -> String {
     }
 }
 
+impl Definition {
+    /// The error of who asks for a table that is open as another.
+    pub(crate) fn is_not(&self, id: &str) -> Error {
+        let (open, asked) = (indexes_of(&self.id), indexes_of(id));
+        Error::invalid(format!("the table is open with {open}, and was asked for with {asked}"))
+    }
+}
+
 /// How the entries of an index name their records, for those who have the entries and no readable record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Naming {

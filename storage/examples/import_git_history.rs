@@ -137,7 +137,7 @@ impl Arguments {
                     arguments.members = members.ok_or("a group has 1 to 64 members")?;
                 }
                 url if arguments.url.is_empty() && !url.starts_with('-') => {
-                    url.clone_into(&mut arguments.url)
+                    url.clone_into(&mut arguments.url);
                 }
                 other => return Err(format!("what is `{other}`?\n{USAGE}").into()),
             }

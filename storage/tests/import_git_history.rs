@@ -1,5 +1,7 @@
 //! The example that imports the history of a repository, run on small repositories that are made for it.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "../examples/import_git_history.rs"]
 #[allow(dead_code, reason = "its `main` belongs to the example")]
 mod import_git_history;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::messages::{MessageFilters, MessageRows};
 use super::runner::{Contestant, Runner};
+use super::sessions::{SessionFinds, SessionRows};
 use super::{Appends, Points, Ranges, Reopen, Role, Snapshots, Subject, Tag, TaskRows, Transfers};
 use crate::failure::{Failure, Outcome};
 use crate::workload::messages::reads::{Filtered, ReadPage};
@@ -11,6 +12,8 @@ use crate::workload::messages::writes::WriteMessage;
 use crate::workload::opening::{Open, OpenAfterKill};
 use crate::workload::points::{BulkLoad, Delete, Get, GetMiss, GetSnapshot, Put, PutBatch, PutBatchOf};
 use crate::workload::ranges::{ListPage, Range};
+use crate::workload::sessions::reads::{FindMessages, ListSessions, LoadSession, SearchSessions};
+use crate::workload::sessions::writes::{AppendMessage, SaveSession, Workflow};
 use crate::workload::sharing::{Append, Transfer};
 use crate::workload::sustained::{PutBurst, PutSustained};
 use crate::workload::tasks::lists::{
@@ -243,6 +246,31 @@ impl Catalogue {
     /// The rows of reads that filter messages.
     pub fn message_filters<S: MessageFilters>(&mut self) {
         self.enter::<Filtered<S>>();
+    }
+
+    /// The rows of the session store.
+    pub fn sessions<S: SessionRows>(&mut self) {
+        self.enter::<LoadSession<S>>();
+        self.enter::<ListSessions<S>>();
+        self.enter::<SearchSessions<S>>();
+        self.session_writes::<S>();
+    }
+
+    /// Of the rows of the session store, those that write.
+    pub fn session_writes<S: SessionRows>(&mut self) {
+        self.enter::<SaveSession<S>>();
+        self.enter::<Workflow<S>>();
+        self.enter::<AppendMessage<S>>();
+    }
+
+    /// Appends to sessions that have a text index.
+    pub fn indexed_session_writes<S: SessionFinds>(&mut self) {
+        self.enter_in::<AppendMessage<S>>(rows::sessions::append_indexed(self.profile));
+    }
+
+    /// The rows that read through the text index.
+    pub fn session_finds<S: SessionFinds>(&mut self) {
+        self.enter::<FindMessages<S>>();
     }
 
     /// Says why a contestant is not in the rows of ranges.

@@ -24,6 +24,8 @@ const BARE_RUSQLITE: Who = Who { engine: "bare-rusqlite", ..SQLITE };
 
 const SQLITE_MEMORY: Who = in_memory("sqlite-memory", None);
 const MESSAGES_PORT: Who = Who { engine: "port-messages-sqlite", ..SQLITE };
+const SESSIONS_PORT: Who = Who { engine: "port-sessions-sqlite", ..SQLITE };
+const SESSIONS_PORT_FILES: Who = Who { engine: "port-sessions-files", ..FS_DEFERRED };
 const MESSAGES_PORT_MEMORY: Who = Who { class: Class::Memory, ..MESSAGES_PORT };
 
 const FS: Who = Who { engine: "fs", mode: None, class: Class::PowerLoss };
@@ -43,6 +45,10 @@ const fn tasks(workload: &'static str, threads: u32) -> Place {
 
 const fn messages(workload: &'static str) -> Place {
     Place { family: Family::Messages, workload, variant: Some(Variant::Faithful), threads: 1, records: None }
+}
+
+const fn sessions(workload: &'static str, variant: Option<Variant>) -> Place {
+    Place { family: Family::Sessions, workload, variant, threads: 1, records: None }
 }
 
 const fn ratio(at_most: f64) -> Bound {
@@ -195,6 +201,35 @@ const fn message_writers(id: &'static str, ours: Who, at_most: f64) -> Goal {
     Goal { id, wording, place: concurrency("write-message", 64), ours, bound }
 }
 
+/// A row of the session store, beside the port in the same class.
+const fn session(
+    id: &'static str,
+    wording: &'static str,
+    workload: &'static str,
+    ours: Who,
+    times: f64,
+) -> Goal {
+    let against = match ours.class {
+        Class::PowerLoss => SESSIONS_PORT,
+        _ => SESSIONS_PORT_FILES,
+    };
+    let place = sessions(workload, Some(Variant::Faithful));
+    Goal { id, wording, place, ours, bound: Bound::Ratio { against, at_most: 1.0 / times } }
+}
+
+/// An append to a session, beside the port in the same class, which saves it whole.
+const fn session_append(id: &'static str, ours: Who) -> Goal {
+    let wording = "appending one message to a session of 134 at least 20 x faster than saving it whole";
+    Goal { place: sessions("append-1-to-100", None), ..session(id, wording, "append-1-to-100", ours, 20.0) }
+}
+
+/// A ranked search among many messages.
+const fn session_find(id: &'static str, workload: &'static str, ours: Who) -> Goal {
+    let wording = "search over 10^5 messages: first ten hits under 5 ms on each embedded engine";
+    let place = Place { records: Some(100_000), ..sessions(workload, None) };
+    Goal { id, wording, place, ours, bound: Bound::Ns { at_most: 5e6 } }
+}
+
 const GET: &str = "get at most 1.8 x a bare DashMap get (default hasher, Arc clone)";
 const PUT: &str = "put at most 8 x a bare DashMap put";
 const HOLDS: &str = "the ratios to the bare structures hold at every size";
@@ -208,6 +243,10 @@ const MESSAGE_MEMORY: &str = "write message on SQLite in memory: no slower than 
                               original, scaled by the CPU probe";
 const MESSAGE_FILE: &str = "write message on a SQLite file, durable: at least 1.2 x the port";
 const MESSAGE_LINES: &str = "write message on fs in lines, in class process-crash: under the figure on Pebble, scaled by the CPU probe";
+const SESSION_SAVE: &str =
+    "session saves on fs deferred at least 3 x the port, on SQLite durable at least 4 x";
+const SESSION_LOAD: &str = "a load of a session at least 3 x the port";
+const SESSION_LIST: &str = "a list of 100 sessions on fs at least 20 x the port";
 const GETS: &str = "gets at most 1.5 x the port";
 
 /// How much more the same may cost: a page that never leaves the cache still has a taller tree above it.
@@ -431,4 +470,25 @@ pub const GOALS: &[Goal] = &[
     message_page("messages-page-fs", FS),
     message_writers("messages-writers-redb", REDB, 1.0 / 6.0),
     message_writers("messages-writers-fs", FS, 1.0 / 10.0),
+    session("sessions-save-10-fs", SESSION_SAVE, "save-10", FS_DEFERRED, 3.0),
+    session("sessions-save-50-fs", SESSION_SAVE, "save-50", FS_DEFERRED, 3.0),
+    session("sessions-save-100-fs", SESSION_SAVE, "save-100", FS_DEFERRED, 3.0),
+    session("sessions-save-10-sqlite", SESSION_SAVE, "save-10", SQLITE, 4.0),
+    session("sessions-save-50-sqlite", SESSION_SAVE, "save-50", SQLITE, 4.0),
+    session("sessions-save-100-sqlite", SESSION_SAVE, "save-100", SQLITE, 4.0),
+    session("sessions-load-fs", SESSION_LOAD, "load-50", FS_DEFERRED, 3.0),
+    session("sessions-load-sqlite", SESSION_LOAD, "load-50", SQLITE, 3.0),
+    session("sessions-list-fs", SESSION_LIST, "list-100", FS_DEFERRED, 20.0),
+    session_append("sessions-append-fs", FS_DEFERRED),
+    session_append("sessions-append-sqlite", SQLITE),
+    session_find("sessions-find-mem", "find-10", MEM),
+    session_find("sessions-find-sqlite-memory", "find-10", SQLITE_MEMORY),
+    session_find("sessions-find-sqlite", "find-10", SQLITE),
+    session_find("sessions-find-redb", "find-10", REDB),
+    session_find("sessions-find-fs", "find-10", FS),
+    session_find("sessions-find-common-mem", "find-10-common", MEM),
+    session_find("sessions-find-common-sqlite-memory", "find-10-common", SQLITE_MEMORY),
+    session_find("sessions-find-common-sqlite", "find-10-common", SQLITE),
+    session_find("sessions-find-common-redb", "find-10-common", REDB),
+    session_find("sessions-find-common-fs", "find-10-common", FS),
 ];

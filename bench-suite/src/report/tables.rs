@@ -46,7 +46,7 @@ const HEADER: [&str; 15] = [
 /// Who did not run stands below the table, with the reason.
 #[must_use]
 pub fn by_family(findings: &[Finding], noise: f64, look: Look) -> Vec<(Family, String)> {
-    [Family::Tasks, Family::Engine, Family::Concurrency, Family::Growth]
+    Family::ALL
         .into_iter()
         .filter_map(|family| {
             let of_family: Vec<&Finding> =

@@ -15,6 +15,8 @@ pub enum Family {
     Tasks,
     /// The rows of the message store's published table.
     Messages,
+    /// The rows of the session store's published table.
+    Sessions,
     /// Single operations of an engine.
     Engine,
     /// Several writers at once.
@@ -24,12 +26,23 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every family, in the order of a report.
+    pub const ALL: [Family; 6] = [
+        Family::Tasks,
+        Family::Messages,
+        Family::Sessions,
+        Family::Engine,
+        Family::Concurrency,
+        Family::Growth,
+    ];
+
     /// The name in reports and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Family::Tasks => "tasks",
             Family::Messages => "messages",
+            Family::Sessions => "sessions",
             Family::Engine => "engine",
             Family::Concurrency => "concurrency",
             Family::Growth => "growth",
@@ -147,6 +160,7 @@ impl Spec {
             // The same work, done without what the row is about.
             "one-commit-each" => "put",
             "write-message-one-commit-each" => "write-message",
+            "append-indexed" => "append-1-to-100",
             other => other,
         }
     }

@@ -5,6 +5,7 @@
 //! reads", `delete` its "removals".
 
 pub mod messages;
+pub mod sessions;
 
 use super::identity::{Class, Family, Ops, Profile, Spec, Variant};
 use crate::measure::process::available_memory;
@@ -367,7 +368,7 @@ pub fn meaning(workload: &str, variant: Option<Variant>) -> Option<&'static str>
 }
 
 fn all_meanings() -> impl Iterator<Item = &'static (&'static str, Option<Variant>, &'static str)> {
-    MEANINGS.iter().chain(messages::MEANINGS)
+    MEANINGS.iter().chain(messages::MEANINGS).chain(sessions::MEANINGS)
 }
 
 const FAITHFUL: Option<Variant> = Some(Variant::Faithful);
@@ -522,6 +523,14 @@ mod tests {
             messages::one_commit_each(),
             messages::read(profile),
             messages::filters(),
+            sessions::save(),
+            sessions::workflow(),
+            sessions::append(profile),
+            sessions::append_indexed(profile),
+            sessions::load(),
+            sessions::list(),
+            sessions::search(),
+            sessions::find(profile),
         ]
         .concat()
     }
