@@ -47,7 +47,7 @@ impl TextIndex {
         while db.counter(self.keyspace, scope.counter(Counter::Fresh))? >= SEGMENT_WEIGHT {
             let documents = self.fresh_documents(db, &scope)?;
             if documents.is_empty() {
-                return Err(corrupt().in_keyspace(self.keyspace).about("the weight of the fresh documents"));
+                break;
             }
             db.transact_with(DURABILITY, |txn| self.settle(txn, &scope, &documents))?;
             any = true;
@@ -82,14 +82,17 @@ impl TextIndex {
         Ok(sparse)
     }
 
-    /// The first fresh documents, as many as make a segment.
+    /// The first fresh documents, as many as make a segment; none where another tender was faster.
     ///
     /// They are looked up outside of the transaction that settles them: reading their range there would make it conflict
     /// with every writer.
     fn fresh_documents<E: Engine>(&self, db: &Database<E>, scope: &Scope) -> Result<Vec<Key>> {
         let snapshot = db.snapshot()?;
-        let mut fresh = snapshot.range(self.keyspace, &scope.all_fresh(), Direction::Forward)?;
         let (mut documents, mut total) = (Vec::new(), 0);
+        if snapshot.counter(self.keyspace, scope.counter(Counter::Fresh))? < SEGMENT_WEIGHT {
+            return Ok(documents);
+        }
+        let mut fresh = snapshot.range(self.keyspace, &scope.all_fresh(), Direction::Forward)?;
         while total < SEGMENT_WEIGHT
             && let Some(mut record) = fresh.next()?
         {
@@ -97,6 +100,9 @@ impl TextIndex {
             let entry = Entry::read(value).map_err(|error| error.at(self.keyspace, key))?;
             total += weight(entry.len());
             documents.push(Key::from(scope.fresh_document(key)));
+        }
+        if documents.is_empty() {
+            return Err(corrupt().in_keyspace(self.keyspace).about("the weight of the fresh documents"));
         }
         Ok(documents)
     }
