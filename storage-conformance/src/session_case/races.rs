@@ -78,7 +78,7 @@ pub(crate) fn case_38_eight_writers_append_to_one_session<S: Subject>(subject: &
 pub(crate) fn one_of_many_creates_a_session<S: Subject>(subject: &S) -> Result<()> {
     let sessions = deferred(subject)?;
     let results = race(8, |thread| create(&sessions, "s-1", &[&thread.to_string()]))?;
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
     let refused = results.into_iter().filter_map(Result::err);
     assert!(refused.into_iter().all(|error| matches!(error, SessionError::AlreadyExists { .. })));
     assert_agree(&sessions)
@@ -93,7 +93,7 @@ pub(crate) fn one_of_many_updates_a_version<S: Subject>(subject: &S) -> Result<(
         session.conversation.messages.push(ChatMessage::user(thread.to_string()));
         sessions.update(&session, Some(before.version))
     })?;
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
     let refused = results.into_iter().filter_map(Result::err);
     assert!(refused.into_iter().all(|error| matches!(error, SessionError::Conflict { .. })));
     assert_eq!(words(&sessions, "s-1")?.len(), 1);
