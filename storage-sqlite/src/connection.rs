@@ -23,6 +23,9 @@ pub(crate) enum Role {
 /// Three keyspaces' statements and those of transactions: an application that reads many more prepares some anew.
 const STATEMENTS_KEPT: usize = 256;
 
+/// How often a statement is prepared again because others changed the schema meanwhile.
+const TRIES_MAX: u32 = 100;
+
 /// The log is cut to this once it was moved into the file: a burst must not occupy the disk for ever.
 const LOG_BYTES_KEPT: u64 = 64 << 20;
 
@@ -127,22 +130,30 @@ fn prepare_anew<'c>(
     doing: &'static str,
     keyspace: Keyspace,
     text: &str,
-    cause: rusqlite::Error,
+    mut cause: rusqlite::Error,
 ) -> Result<Option<CachedStatement<'c>>> {
-    if !error::is_about_the_statement(&cause) {
-        return Err(error::failed(doing, cause).in_keyspace(keyspace));
+    for _ in 0..TRIES_MAX {
+        if !error::is_about_the_statement(&cause) && !error::is_about_a_changed_schema(&cause) {
+            return Err(error::failed(doing, cause).in_keyspace(keyspace));
+        }
+        let mut look = prepare(connection, doing, HAS_TABLE)?;
+        let is_there =
+            look.exists([&*sql::of(keyspace).name]).map_err(|cause| error::failed(doing, cause))?;
+        if !is_there {
+            return Ok(None);
+        }
+        // Outside a transaction, another connection may have made the table since.
+        cause = match connection.prepare_cached(text) {
+            Ok(statement) => return Ok(Some(statement)),
+            Err(cause) if error::is_about_a_changed_schema(&cause) => cause,
+            Err(cause) => {
+                return Err(error::corrupt(doing, "the table of the keyspace has other columns")
+                    .in_keyspace(keyspace)
+                    .caused_by(cause));
+            }
+        };
     }
-    let mut look = prepare(connection, doing, HAS_TABLE)?;
-    let is_there = look.exists([&*sql::of(keyspace).name]).map_err(|cause| error::failed(doing, cause))?;
-    if !is_there {
-        return Ok(None);
-    }
-    // Outside a transaction, another connection may have made the table since.
-    connection.prepare_cached(text).map(Some).map_err(|cause| {
-        error::corrupt(doing, "the table of the keyspace has other columns")
-            .in_keyspace(keyspace)
-            .caused_by(cause)
-    })
+    Err(error::failed(doing, cause).in_keyspace(keyspace))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use storage_core::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::commit::apply;
 use crate::connection::{Role, prepare_in, value};
 use crate::options::{AtClose, Place, Settings, SqliteOptions, TempStore};
 use crate::pool::Pool;
@@ -179,8 +178,7 @@ impl Engine for SqliteEngine {
             Some(writing) => writing,
             None => self.writer()?.begin(commit.durability.into())?,
         };
-        apply(writing.connection(), commit.batch)?;
-        writing.commit()
+        writing.commit_batch(commit.batch)
     }
 
     fn sync(&self) -> Result<()> {
@@ -249,6 +247,27 @@ mod tests {
             drop(snapshot);
             assert!(!directory.exists());
         }
+    }
+
+    #[test]
+    fn table_that_a_failed_commit_made_is_made_again() {
+        let engine = SqliteEngine::memory().unwrap();
+        let allow_pages = |count: u32| {
+            let lease = engine.writer().unwrap().take().unwrap();
+            value::<u32>(lease.connection(), &format!("PRAGMA max_page_count = {count}")).unwrap();
+        };
+        let put = |len: usize| {
+            let record = Record { stamp: Stamp::unverified(), value: Payload::new(&vec![7; len]) };
+            let mut batch = Batch::default();
+            batch.writes =
+                vec![Write { keyspace: notes(), key: Key::from(b"a"), change: Change::Put(record) }];
+            engine.commit(Commit::new(&batch, Durability::Sync))
+        };
+        allow_pages(10);
+        assert_eq!(put(1 << 20).unwrap_err().kind(), storage_core::Kind::Full);
+        allow_pages(1 << 20);
+        put(1).unwrap();
+        assert!(engine.get(notes(), b"a").unwrap().is_some());
     }
 
     #[test]

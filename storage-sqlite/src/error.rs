@@ -72,6 +72,11 @@ pub(crate) fn is_about_the_statement(cause: &rusqlite::Error) -> bool {
     primary(cause) == Some(ffi::SQLITE_ERROR)
 }
 
+/// Whether it is that the schema changed more than once while a statement was made. SQLite itself tries again once.
+pub(crate) fn is_about_a_changed_schema(cause: &rusqlite::Error) -> bool {
+    primary(cause) == Some(ffi::SQLITE_SCHEMA)
+}
+
 /// Whether it is that somebody else holds a lock.
 pub(crate) fn is_busy(cause: &rusqlite::Error) -> bool {
     primary(cause) == Some(ffi::SQLITE_BUSY)
@@ -101,7 +106,7 @@ fn classify(cause: &rusqlite::Error) -> (Kind, &'static str) {
         };
     };
     match (code & 0xff, code) {
-        (ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL, _) => {
+        (ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL | ffi::SQLITE_SCHEMA, _) => {
             (Kind::Busy, "others held what it needs for longer than it waits")
         }
         (ffi::SQLITE_FULL, _) => (Kind::Full, "there is no room for the file"),
@@ -151,6 +156,7 @@ mod tests {
             (ffi::SQLITE_BUSY_RECOVERY, Kind::Busy),
             (ffi::SQLITE_LOCKED_SHAREDCACHE, Kind::Busy),
             (ffi::SQLITE_PROTOCOL, Kind::Busy),
+            (ffi::SQLITE_SCHEMA, Kind::Busy),
             (ffi::SQLITE_FULL, Kind::Full),
             (ffi::SQLITE_CORRUPT, Kind::Corrupt),
             (ffi::SQLITE_CORRUPT_VTAB, Kind::Corrupt),

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
-use storage_core::{Durability, Error, Kind, Result};
+use storage_core::{Batch, Durability, Error, Kind, Result};
 
+use crate::commit::apply;
 use crate::connection::{Role, is_idle, kept_value, run};
 use crate::error::{self, NAME};
 use crate::pool::Pool;
@@ -274,8 +275,22 @@ impl Writing {
         Err(error::foreign())
     }
 
+    /// Commits a batch, or nothing of it.
+    pub(crate) fn commit_batch(mut self, batch: &Batch) -> Result<()> {
+        let done = apply(self.connection(), batch).and_then(|()| self.end());
+        if done.is_err() {
+            // Some may be on a table that is gone with the transaction that made it.
+            self.connection().flush_prepared_statement_cache();
+        }
+        done
+    }
+
     /// Commits what was written.
     pub(crate) fn commit(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
         let (level, unsynced) = (self.0.writer().level, self.0.writer().unsynced);
         let is_synced = level == Some(Level::Full);
         if is_synced && unsynced {

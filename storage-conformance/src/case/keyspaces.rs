@@ -1,5 +1,7 @@
 //! Keyspaces: kept apart, and some kept from callers.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use storage_core::Direction::{Forward, Reverse};
 use storage_core::key::Template;
 use storage_core::{Attributes, Codec, KeyRange, Keyspace, Kind, Result, Sequence};
@@ -89,6 +91,39 @@ pub(crate) fn a_hundred_keyspaces_are_kept_apart<S: Subject>(subject: &S) -> Res
         assert_eq!(all(&db, keyspace)?, format!("k={}", keyspace.name()));
     }
     Ok(())
+}
+
+/// Engines that make a place for a keyspace when it is first written do so while others look for it.
+pub(crate) fn keyspaces_appear_while_they_are_read<S: Subject>(subject: &S) -> Result<()> {
+    let db = open(subject)?;
+    let keyspaces =
+        (0..64).map(|at| Keyspace::new(&format!("appearing_{at}"))).collect::<Result<Vec<_>>>()?;
+    let is_over = AtomicBool::new(false);
+    let read = || -> Result<()> {
+        // Who waits for the last one looks for it while all the others appear.
+        for keyspace in keyspaces.iter().rev() {
+            loop {
+                let was_over = is_over.load(SeqCst);
+                let value = shown(db.get(*keyspace, "k")?);
+                let range = all(&db, *keyspace)?;
+                assert!(range.is_empty() || range == format!("k={}", keyspace.name()), "{range}");
+                if let Some(value) = value {
+                    assert_eq!((&*value, range.is_empty()), (keyspace.name(), false));
+                    break;
+                }
+                assert!(!was_over, "{keyspace:?} was there");
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..8).map(|_| scope.spawn(read)).collect();
+        let written =
+            keyspaces.iter().try_for_each(|keyspace| db.put(*keyspace, "k", keyspace.name()).map(drop));
+        is_over.store(true, SeqCst);
+        written?;
+        readers.into_iter().try_for_each(|reader| reader.join().expect("no reader panics"))
+    })
 }
 
 pub(crate) fn what_core_keeps_is_not_written_by_callers<S: Subject>(subject: &S) -> Result<()> {

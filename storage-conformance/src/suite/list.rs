@@ -37,6 +37,7 @@ macro_rules! for_each_case {
                 ranges_stay_in_their_keyspace
                 range_delete_stays_in_its_keyspace
                 a_hundred_keyspaces_are_kept_apart
+                keyspaces_appear_while_they_are_read
                 what_core_keeps_is_not_written_by_callers
             }
             ranges {
