@@ -1,10 +1,6 @@
 //! The one list of cases of the async face, run on every engine as the cases of the engines are.
 
-use storage_core::Result;
-
-use crate::async_case;
-use crate::subject::Subject;
-use crate::suite::{Case, run_one_of};
+use crate::suite::functions_of;
 
 /// Hands the list of all cases to a macro, as `for_each_case` does.
 #[doc(hidden)]
@@ -67,73 +63,16 @@ macro_rules! for_each_async_case {
 
 /// Makes one `#[test]` of every case of the async face for an engine, on its own type and on `AnyEngine`.
 ///
-/// It takes what [`suite!`](crate::suite!) takes; the async face needs no powers, so none need be stated.
+/// It takes what [`suite!`](crate::suite!) takes.
 ///
 /// ```text
-/// storage_conformance::async_suite!(|| Ok(MyEngine::new()));
+/// storage_conformance::async_suite!(|| Ok(MyEngine::new()), lacks: [Reopen, Damage, Checksums]);
 /// ```
 #[macro_export]
 macro_rules! async_suite {
-    ($open:expr $(,)?) => {
-        fn subject() -> impl $crate::Subject {
-            $open
-        }
-
-        mod typed {
-            use super::subject;
-            $crate::for_each_async_case! { [$crate::async_suite_tests] }
-        }
-
-        mod erased {
-            fn subject() -> impl $crate::Subject {
-                $crate::Erased(super::subject())
-            }
-            $crate::for_each_async_case! { [$crate::async_suite_tests] }
-        }
+    ($($subject:tt)*) => {
+        $crate::tests_of! { async_suite for_each_async_case $($subject)* }
     };
 }
 
-#[doc(hidden)]
-#[macro_export]
-macro_rules! async_suite_tests {
-    ($($theme:ident { $($case:ident)* })*) => {
-        $(mod $theme {
-            $(#[test]
-            fn $case() {
-                $crate::async_suite::run(&super::subject(), stringify!($case));
-            })*
-        })*
-    };
-}
-
-/// Every case, in the order of the list.
-pub fn cases<S: Subject>() -> Vec<Case<S>> {
-    let mut cases = Vec::new();
-    crate::for_each_async_case! { [add_cases] cases S }
-    cases
-}
-
-macro_rules! add_cases {
-    ($cases:ident $subject:ident $($theme:ident { $($case:ident)* })*) => {
-        $(
-            let theme: &[(&'static str, fn(&$subject) -> Result<()>)] =
-                &[$((stringify!($case), async_case::$theme::$case)),*];
-            $cases.extend(theme.iter().map(|(name, body)| Case {
-                theme: stringify!($theme),
-                name,
-                needs: None,
-                body: *body,
-            }));
-        )*
-    };
-}
-use add_cases;
-
-/// Runs the case of a name.
-///
-/// # Panics
-///
-/// Where the claim does not hold.
-pub fn run<S: Subject>(subject: &S, name: &str) {
-    run_one_of(&cases(), subject, name, &[]);
-}
+functions_of! { for_each_async_case, async_case, None }

@@ -25,6 +25,7 @@ mod deferred;
 pub mod fuzz;
 pub mod golden;
 pub mod handles;
+pub mod histories;
 pub mod history;
 pub mod kills;
 pub mod liars;
@@ -45,5 +46,5 @@ mod task_case;
 pub mod task_suite;
 
 pub use deferred::{Deferred, Deferring};
-pub use subject::{DamageRecord, Damageable, Erased, Power, Subject};
+pub use subject::{DamageRecord, Damageable, Erased, ErasedSubject, Power, Subject, SubjectOf};
 pub use suite::{Case, cases};

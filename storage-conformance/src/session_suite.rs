@@ -2,12 +2,7 @@
 //!
 //! Those with a number are the requirements of that number.
 
-use storage_core::{Engine, Error, Kind, Result, Survives};
-use storage_stores::sessions::SessionError;
-
-use crate::session_case;
-use crate::subject::{Power, Subject};
-use crate::suite::{Case, cover_all, run_one_of};
+use crate::suite::functions_of;
 
 /// Hands the list of all cases to a macro, as `for_each_case` does.
 #[doc(hidden)]
@@ -153,109 +148,9 @@ macro_rules! for_each_session_case {
 /// ```
 #[macro_export]
 macro_rules! session_suite {
-    ($open:expr $(, lacks: [$($power:ident),* $(,)?])? $(,)?) => {
-        fn subject() -> impl $crate::Subject {
-            $open
-        }
-
-        const LACKS: &[$crate::Power] = &[$($($crate::Power::$power),*)?];
-
-        mod typed {
-            use super::{LACKS, subject};
-            $crate::for_each_session_case! { [$crate::session_suite_tests] }
-        }
-
-        mod erased {
-            use super::LACKS;
-
-            fn subject() -> impl $crate::Subject {
-                $crate::Erased(super::subject())
-            }
-            $crate::for_each_session_case! { [$crate::session_suite_tests] }
-        }
+    ($($subject:tt)*) => {
+        $crate::tests_of! { session_suite for_each_session_case $($subject)* }
     };
 }
 
-#[doc(hidden)]
-#[macro_export]
-macro_rules! session_suite_tests {
-    ($($theme:ident $(needs $power:ident)? { $($case:ident)* })*) => {
-        $(mod $theme {
-            $(#[test]
-            fn $case() {
-                $crate::session_suite::run(&super::subject(), stringify!($case), super::LACKS);
-            })*
-        })*
-
-        #[test]
-        fn coverage() {
-            $crate::session_suite::cover(&subject(), LACKS);
-        }
-    };
-}
-
-/// Every case, in the order of the list.
-pub fn cases<S: Subject>() -> Vec<Case<S>> {
-    let mut cases = Vec::new();
-    crate::for_each_session_case! { [add_cases] cases S }
-    cases
-}
-
-macro_rules! add_cases {
-    ($cases:ident $subject:ident $($theme:ident $(needs $power:ident)? { $($case:ident)* })*) => {
-        $(
-            let needs: &[Power] = &[$(Power::$power)?];
-            let theme: &[(&'static str, fn(&$subject) -> Result<()>)] = &[$((stringify!($case), |subject| {
-                session_case::$theme::$case(subject).map_err(unexpected)
-            })),*];
-            $cases.extend(theme.iter().map(|(name, body)| Case {
-                theme: stringify!($theme),
-                name,
-                needs: needs.first().copied(),
-                body: *body,
-            }));
-        )*
-    };
-}
-use add_cases;
-
-/// An error that a case did not ask for.
-fn unexpected(error: SessionError) -> Error {
-    match error {
-        SessionError::Storage(error) => error,
-        error => Error::new(Kind::Internal, "the session store failed").caused_by(error),
-    }
-}
-
-/// Runs the case of a name, or says which power it would need that the engine is stated to lack.
-///
-/// # Panics
-///
-/// Where the claim does not hold, and where the power is missing without being stated.
-pub fn run<S: Subject>(subject: &S, name: &str, lacks: &[Power]) {
-    run_one_of(&cases(), subject, name, lacks);
-}
-
-/// Shows that an engine lacks exactly what it is stated to lack, and lists the cases that this leaves out.
-///
-/// # Panics
-///
-/// Where the statement is wrong.
-pub fn cover<S: Subject>(subject: &S, lacks: &[Power]) {
-    cover_all(&cases(), subject, lacks);
-    let capabilities = subject.open().expect("a fresh subject opens").capabilities();
-    let crashes = [
-        (
-            "case_34 after a crash of the process, at Deferred",
-            capabilities.deferred_survives,
-            Survives::ProcessCrash,
-        ),
-        ("case_34 after a power cut, at Sync", capabilities.sync_survives, Survives::PowerLoss),
-    ];
-    for (claim, survives, needed) in crashes {
-        match survives >= needed {
-            true => println!("not in one process: 1 case: {claim}"),
-            false => println!("not applicable: survives no more than {survives:?}: 1 case: {claim}"),
-        }
-    }
-}
+functions_of! { for_each_session_case, session_case, Some("case_34") }

@@ -119,3 +119,41 @@ impl<S: Subject> Subject for Erased<S> {
         }))
     }
 }
+
+/// A subject of which nothing but the engine's type is known, so that what runs on it is compiled once an engine.
+pub struct SubjectOf<E>(Box<dyn Subject<Engine = E>>);
+
+impl<E: Engine> SubjectOf<E> {
+    /// Forgets what else is known of a subject.
+    pub fn new(subject: impl Subject<Engine = E>) -> Self {
+        SubjectOf(Box::new(subject))
+    }
+}
+
+/// A subject of which not even that is known.
+pub type ErasedSubject = SubjectOf<AnyEngine>;
+
+impl ErasedSubject {
+    /// Forgets the engine's type as well.
+    pub fn erased(subject: impl Subject) -> Self {
+        SubjectOf::new(Erased(subject))
+    }
+}
+
+impl<E: Engine> Subject for SubjectOf<E> {
+    type Engine = E;
+
+    fn open(&self) -> Result<E> {
+        self.0.open()
+    }
+
+    fn damage(&self) -> Option<DamageRecord<E>> {
+        self.0.damage()
+    }
+}
+
+impl<E> fmt::Debug for SubjectOf<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectOf<{}>", std::any::type_name::<E>())
+    }
+}

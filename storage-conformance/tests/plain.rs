@@ -1,12 +1,15 @@
-//! The suite on the plain engine, which has every power.
+//! The suites on the plain engine, which has every power.
 
 use storage_conformance::plain::PlainStore;
-use storage_conformance::{Damageable, Power, Subject, cases, suite};
+use storage_conformance::{Damageable, Power, Subject, cases, store_suites, suite};
 
-suite!({
+fn plain() -> impl Subject {
     let store = PlainStore::default();
     Damageable(move || Ok(store.open()))
-});
+}
+
+suite!(plain());
+store_suites!(plain());
 
 #[test]
 fn every_case_has_a_name_of_its_own() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use storage_conformance::{Damageable, Deferred, Erased, list_append, model, suite};
+use storage_conformance::{Damageable, Deferred, Erased, history_tests, model, suite};
 use storage_core::engine::{Check, Checked, Commit, Cursor, Damage, Intent, Snapshot};
 use storage_core::{
     Batch, Capabilities, Change, Decoded, Direction, Durability, Engine, Error, Key, KeyRange, Keyspace,
@@ -272,19 +272,10 @@ suite!({
 
 /// Deferred: with every commit the toy would write the whole file anew.
 mod tasks {
-    storage_conformance::task_suite!(storage_conformance::Deferred(super::subject()));
+    storage_conformance::task_suite!(erased: storage_conformance::Deferred(super::subject()));
 }
 
-#[test]
-fn histories_go_as_the_model_says() {
-    let failures = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    if let Err(failure) = model::run_histories(subject, 50, 1, failures) {
-        panic!("{failure}");
-    }
-    if let Err(failure) = list_append::run_histories(subject, 10, 1, failures) {
-        panic!("{failure}");
-    }
-}
+history_tests!(subject(), model: 25, list_append: 5, seed: 1);
 
 #[test]
 fn deferred_commits_are_answered_like_others() {

@@ -19,7 +19,7 @@ struct Template {
     text: &'static str,
 }
 
-const TEMPLATES: [Template; 12] = [
+const TEMPLATES: [Template; 8] = [
     Template { path: "Cargo.toml", text: include_str!("../engine/Cargo.toml.txt") },
     Template { path: "src/lib.rs", text: include_str!("../engine/src/lib.rs") },
     Template { path: "src/engine.rs", text: include_str!("../engine/src/engine.rs") },
@@ -28,10 +28,6 @@ const TEMPLATES: [Template; 12] = [
     Template { path: "src/commit.rs", text: include_str!("../engine/src/commit.rs") },
     Template { path: "src/error.rs", text: include_str!("../engine/src/error.rs") },
     Template { path: "tests/conformance.rs", text: include_str!("../engine/tests/conformance.rs") },
-    Template { path: "tests/messages.rs", text: include_str!("../engine/tests/messages.rs") },
-    Template { path: "tests/sessions.rs", text: include_str!("../engine/tests/sessions.rs") },
-    Template { path: "tests/search.rs", text: include_str!("../engine/tests/search.rs") },
-    Template { path: "tests/tasks.rs", text: include_str!("../engine/tests/tasks.rs") },
 ];
 
 /// Longer names do not fit the lines of the templates.

@@ -1,5 +1,7 @@
-//! The suite of storage-conformance on the @name@ engine, on its own type and erased.
+//! The suites of storage-conformance on the @name@ engine: its own cases, and those of the stores on it.
 
 use storage_@name@::@Name@Engine;
+use storage_conformance::{store_suites, suite};
 
-storage_conformance::suite!(|| Ok(@Name@Engine::new()), lacks: [Reopen, Damage, Checksums]);
+suite!(|| Ok(@Name@Engine::new()), lacks: [Reopen, Damage, Checksums]);
+store_suites!(|| Ok(@Name@Engine::new()), lacks: [Reopen, Damage, Checksums]);
