@@ -15,6 +15,7 @@ pub mod bare_rusqlite;
 pub mod bare_rusqlite_tasks;
 pub mod catalogue;
 pub mod engine;
+pub mod engine_keyspaces;
 pub mod engine_messages;
 pub mod engine_sessions;
 pub mod engine_tasks;
@@ -112,13 +113,19 @@ pub trait Subject: Sized + Send + Sync + 'static {
     fn settings(&self) -> Vec<(&'static str, String)>;
 
     /// Finishes all work that was put off. It runs inside the timed part.
-    fn settle(&self) -> Outcome<()>;
+    fn settle(&self) -> Outcome<()> {
+        Ok(())
+    }
 
     /// What it has counted since it was opened.
-    fn counters(&self) -> Counters;
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
 
     /// Ends it.
-    fn close(self) -> Outcome<()>;
+    fn close(self) -> Outcome<()> {
+        Ok(())
+    }
 }
 
 /// A key and its value.
@@ -295,7 +302,7 @@ fn in_memory(catalogue: &mut Catalogue) {
     catalogue.appends::<engine::Layer<engine::Mem>>();
     catalogue.tasks::<engine_tasks::TaskLayer<engine::Mem>>();
     catalogue.points::<engine::Layer<engine::AnyMem>>();
-    catalogue.appends::<engine::ReadWriteAppends>();
+    catalogue.appends::<engine::Layer<engine_keyspaces::ReadWriteMem, engine_keyspaces::ReadWrite>>();
 
     catalogue.points::<bare_dashmap::BareDashmap>();
     catalogue.appends::<bare_dashmap::BareDashmap>();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
-use super::{Appends, Counters, Entry, Points, Ranges, Snapshots, Subject, Tag, Transfers, Walk};
+use super::{Appends, Entry, Points, Ranges, Snapshots, Subject, Tag, Transfers, Walk};
 use crate::failure::{Failure, Outcome};
 use crate::workload::sharing::moved;
 use crate::workload::{Class, Setting};
@@ -29,18 +29,6 @@ impl Subject for BareBtreemap {
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         vec![("library", "std".to_owned()), ("lock", "parking_lot::RwLock".to_owned())]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

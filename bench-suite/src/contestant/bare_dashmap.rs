@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use super::{Appends, Counters, Entry, Points, Subject, Tag};
+use super::{Appends, Entry, Points, Subject, Tag};
 use crate::failure::Outcome;
 use crate::workload::{Class, Setting};
 
@@ -32,18 +32,6 @@ impl Subject for BareDashmap {
             ("library", "dashmap".to_owned()),
             ("hasher", std::any::type_name_of_val(self.map.hasher()).to_owned()),
         ]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use super::{Counters, PerformerView, Subject, Tag, TaskRows, TaskView, Transition, bare_dashmap};
+use super::{PerformerView, Subject, Tag, TaskRows, TaskView, Transition, bare_dashmap};
 use crate::failure::{Failure, Outcome};
 use crate::workload::Setting;
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
@@ -44,18 +44,6 @@ impl Subject for BareDashmapTasks {
             ("library", "dashmap".to_owned()),
             ("hasher", std::any::type_name_of_val(self.tasks.hasher()).to_owned()),
         ]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

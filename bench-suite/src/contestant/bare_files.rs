@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Counters, Entry, Points, Subject, Tag};
+use super::{Entry, Points, Subject, Tag};
 use crate::failure::{Outcome, Within};
 use crate::workload::{Class, Place, Setting, Spec};
 
@@ -61,14 +61,6 @@ impl Subject for BareFiles {
     fn settle(&self) -> Outcome<()> {
         #[cfg(target_os = "linux")]
         rustix::fs::syncfs(fs::File::open(&self.directory)?).map_err(io::Error::from)?;
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::fs::Way;
-use super::{Counters, Entry, Points, Subject, Tag};
+use super::{Entry, Points, Subject, Tag};
 use crate::failure::{Failure, Outcome};
 use crate::workload::{Class, Place, Setting};
 
@@ -134,14 +134,6 @@ impl<W: Way> Subject for BareLog<W> {
             Class::PowerLoss => Ok(()),
             _ => Ok(self.log.lock().file.sync_data()?),
         }
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use redb::{
 };
 
 use super::manner::{Manner, Repair};
-use super::{Counters, Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
+use super::{Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
 use crate::failure::{Failure, Outcome};
 use crate::workload::sharing::moved;
 use crate::workload::{Class, Place, Setting};
@@ -97,14 +97,6 @@ impl<M: Manner> Subject for BareRedb<M> {
 
     fn settle(&self) -> Outcome<()> {
         drain::<M>(&self.db)
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use storage_core::Codec;
 
 use super::bare_redb::{ENGINE, begin_write, create, drain};
 use super::manner::{Deferred, Manner};
-use super::{Counters, PerformerView, Subject, Tag, TaskRows, TaskView, Transition};
+use super::{PerformerView, Subject, Tag, TaskRows, TaskView, Transition};
 use crate::failure::{Failure, Outcome};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
 use crate::workload::{Place, Setting};
@@ -59,14 +59,6 @@ impl<M: Manner> Subject for BareRedbTasks<M> {
 
     fn settle(&self) -> Outcome<()> {
         drain::<M>(&self.db)
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

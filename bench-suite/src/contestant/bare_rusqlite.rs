@@ -13,7 +13,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension};
 use tempfile::TempDir;
 
 use super::sqlite::Level;
-use super::{Counters, Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
+use super::{Entry, Points, Ranges, Reopen, Snapshots, Subject, Tag, Transfers, Walk};
 use crate::failure::{Failure, Outcome};
 use crate::workload::sharing::moved;
 use crate::workload::{Class, Place, Setting};
@@ -102,21 +102,23 @@ impl Database {
         )?;
         Ok(())
     }
+}
 
-    pub(super) fn settings(&self) -> Outcome<Vec<(&'static str, String)>> {
-        let writer = self.writer();
-        let value = |name: &str| -> Outcome<String> {
-            let text = |row: &rusqlite::Row<'_>| row.get_ref(0).map(|value| format!("{value:?}"));
-            Ok(writer.query_row(&format!("PRAGMA {name}"), [], text)?)
-        };
-        Ok(vec![
-            ("library", format!("SQLite {}", rusqlite::version())),
-            ("synchronous", value("synchronous")?),
-            ("pages", value("page_size")?),
-            ("cache", value("cache_size")?),
-            ("mapped", value("mmap_size")?),
-        ])
-    }
+/// The library, and the settings that matter, read back from a connection.
+pub(super) fn settings(connection: &Connection) -> Vec<(&'static str, String)> {
+    let value = |name: &str| {
+        // A number or a text.
+        let text = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+        connection.query_row(&text, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
+    };
+    vec![
+        ("library", format!("SQLite {}", rusqlite::version())),
+        ("journal", value("journal_mode")),
+        ("synchronous", value("synchronous")),
+        ("pages", value("page_size")),
+        ("cache", value("cache_size")),
+        ("mapped", value("mmap_size")),
+    ]
 }
 
 fn connect(path: &Path) -> Outcome<Connection> {
@@ -154,19 +156,11 @@ impl<L: Level> Subject for BareRusqlite<L> {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        self.db.settings().unwrap_or_else(|error| vec![("settings", error.to_string())])
+        settings(&self.db.writer())
     }
 
     fn settle(&self) -> Outcome<()> {
         self.db.settle::<L>()
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

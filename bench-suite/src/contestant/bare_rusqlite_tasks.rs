@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage_core::Codec;
 
-use super::bare_rusqlite::{Database, ENGINE};
+use super::bare_rusqlite::{Database, ENGINE, settings};
 use super::sqlite::Level;
-use super::{Counters, Subject, Tag, TaskRows, Transition};
+use super::{Subject, Tag, TaskRows, Transition};
 use crate::failure::{Failure, Outcome};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
 use crate::workload::{Place, Setting};
@@ -51,19 +51,11 @@ impl<L: Level> Subject for BareRusqliteTasks<L> {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        self.db.settings().unwrap_or_else(|error| vec![("settings", error.to_string())])
+        settings(&self.db.writer())
     }
 
     fn settle(&self) -> Outcome<()> {
         self.db.settle::<L>()
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
     }
 }
 

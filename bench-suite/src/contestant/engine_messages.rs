@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use storage_core::{Database, Durability};
+use storage_core::{Database, Durability, Engine};
 use storage_stores::messages::{
     ExpectedVersion, Json, Message, MessageStore, Messages, NewMessage, Query, StreamListing, StreamWrite,
 };
 
-use super::engine::{Opening, counters, settings, settle};
+use super::engine::{Layer, Opening, Stores};
 use super::messages::{MessageFilters, MessageRows, MessageView};
-use super::{Counters, Subject, Tag};
 use crate::failure::{Failure, Outcome};
+use crate::workload::Spec;
 use crate::workload::message_data::{Data, Made};
-use crate::workload::{Place, Setting};
 
 /// The namespace of every row.
 const NAMESPACE: &str = "bench_ns";
@@ -20,43 +19,11 @@ const NAMESPACE: &str = "bench_ns";
 const LOADED: usize = 500;
 
 /// A namespace of a message store on a database.
-pub struct MessageLayer<O: Opening> {
-    db: Database<O::Engine>,
-    messages: Messages<O::Engine>,
-    /// Goes after the database.
-    _place: Place,
-}
+pub type MessageLayer<O> = Layer<O, Messages<<O as Opening>::Engine>>;
 
-impl<O: Opening> fmt::Debug for MessageLayer<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MessageLayer({:?})", self.db)
-    }
-}
-
-impl<O: Opening> Subject for MessageLayer<O> {
-    const TAG: Tag = O::TAG;
-
-    fn open(setting: &Setting) -> Outcome<Self> {
-        let place = setting.place();
-        let db = Database::new(O::open(&place)?)?;
-        let messages = MessageStore::open(&db)?.with_durability(O::DURABILITY).open_namespace(NAMESPACE)?;
-        Ok(MessageLayer { db, messages, _place: place })
-    }
-
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        settings::<O>(&self.db)
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        settle::<O>(&self.db)
-    }
-
-    fn counters(&self) -> Counters {
-        counters(&self.db)
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(self.db.close()?)
+impl<E: Engine> Stores<E> for Messages<E> {
+    fn open(db: &Database<E>, durability: Durability, _: &Spec) -> Outcome<Self> {
+        Ok(MessageStore::open(db)?.with_durability(durability).open_namespace(NAMESPACE)?)
     }
 }
 
@@ -65,7 +32,7 @@ impl<O: Opening> MessageRows for MessageLayer<O> {
 
     fn write(&self, message: Made) -> Outcome<u64> {
         let (stream, message) = new(message)?;
-        Ok(self.messages.write(&stream, message, ExpectedVersion::Any)?.global_position)
+        Ok(self.stores.write(&stream, message, ExpectedVersion::Any)?.global_position)
     }
 
     fn load(&self, mut messages: impl Iterator<Item = Made>) -> Outcome<()> {
@@ -85,34 +52,34 @@ impl<O: Opening> MessageRows for MessageLayer<O> {
     }
 
     fn stream(&self, stream: &str, from: u64, batch: u64) -> Outcome<Vec<Message>> {
-        let page = self.messages.stream(stream, &from_on(from, batch))?;
+        let page = self.stores.stream(stream, &from_on(from, batch))?;
         whole(page.messages, page.unreadable)
     }
 
     fn category(&self, category: &str, from: u64, batch: u64) -> Outcome<Vec<Message>> {
-        let page = self.messages.category(category, &from_on(from, batch))?;
+        let page = self.stores.category(category, &from_on(from, batch))?;
         whole(page.messages, page.unreadable)
     }
 
     fn count(&self) -> Outcome<u64> {
-        Ok(self.messages.message_count()?)
+        Ok(self.stores.message_count()?)
     }
 }
 
 impl<O: Opening> MessageFilters for MessageLayer<O> {
     fn group_page(&self, category: &str, member: u64, size: u64, batch: u64) -> Outcome<Vec<Message>> {
         let query = from_on(0, batch).consumer_group(member as i64, size as i64);
-        let page = self.messages.category(category, &query)?;
+        let page = self.stores.category(category, &query)?;
         whole(page.messages, page.unreadable)
     }
 
     fn correlated_page(&self, category: &str, with: &str, batch: u64) -> Outcome<Vec<Message>> {
-        let page = self.messages.category(category, &from_on(0, batch).correlation(with))?;
+        let page = self.stores.category(category, &from_on(0, batch).correlation(with))?;
         whole(page.messages, page.unreadable)
     }
 
     fn streams_page(&self, batch: u64) -> Outcome<usize> {
-        Ok(self.messages.streams(&StreamListing::new().limit(batch as i64))?.streams.len())
+        Ok(self.stores.streams(&StreamListing::new().limit(batch as i64))?.streams.len())
     }
 }
 

@@ -1,61 +1,27 @@
 //! Ours, in the rows of the session store: `storage-stores` on the database, as an application uses it.
 
-use std::fmt;
-
-use storage_core::{Database, Durability};
+use storage_core::{Database, Durability, Engine};
 use storage_stores::sessions::{
     SearchOptions, SearchResult, Session, SessionError, SessionInfo, SessionListing, SessionStore, Sessions,
 };
 
-use super::engine::{Opening, counters, settings, settle};
+use super::engine::{Layer, Opening, Stores};
 use super::sessions::{FoundView, ListedView, SessionFinds, SessionRows};
-use super::{Counters, Subject, Tag};
 use crate::failure::{Failure, Outcome};
+use crate::workload::Spec;
 use crate::workload::rows::sessions::is_indexed;
-use crate::workload::{Place, Setting};
 
 /// The user of every row.
 const USER: &str = "bench";
 
 /// The sessions of a user on a database.
-pub struct SessionLayer<O: Opening> {
-    db: Database<O::Engine>,
-    sessions: Sessions<O::Engine>,
-    /// Goes after the database.
-    _place: Place,
-}
+pub type SessionLayer<O> = Layer<O, Sessions<<O as Opening>::Engine>>;
 
-impl<O: Opening> fmt::Debug for SessionLayer<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionLayer({:?})", self.db)
-    }
-}
-
-impl<O: Opening> Subject for SessionLayer<O> {
-    const TAG: Tag = O::TAG;
-
-    fn open(setting: &Setting) -> Outcome<Self> {
-        let place = setting.place();
-        let db = Database::new(O::open(&place)?)?;
-        let store = SessionStore::open(&db)?.with_durability(O::DURABILITY);
-        let store = if is_indexed(setting.spec.workload) { store.with_text_index()? } else { store };
-        Ok(SessionLayer { db, sessions: store.user(USER)?, _place: place })
-    }
-
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        settings::<O>(&self.db)
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        settle::<O>(&self.db)
-    }
-
-    fn counters(&self) -> Counters {
-        counters(&self.db)
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(self.db.close()?)
+impl<E: Engine> Stores<E> for Sessions<E> {
+    fn open(db: &Database<E>, durability: Durability, spec: &Spec) -> Outcome<Self> {
+        let store = SessionStore::open(db)?.with_durability(durability);
+        let store = if is_indexed(spec.workload) { store.with_text_index()? } else { store };
+        Ok(store.user(USER)?)
     }
 }
 
@@ -64,12 +30,12 @@ impl<O: Opening> SessionRows for SessionLayer<O> {
     type Found = SearchResult;
 
     fn save(&self, session: &Session) -> Outcome<()> {
-        self.sessions.save(session)?;
+        self.stores.save(session)?;
         Ok(())
     }
 
     fn fill(&self, mut sessions: impl Iterator<Item = Session>) -> Outcome<()> {
-        let store = self.sessions.store().clone().with_durability(Durability::Deferred);
+        let store = self.stores.store().clone().with_durability(Durability::Deferred);
         let deferred = store.user(USER)?;
         sessions.try_for_each(|session| deferred.save(&session).map(drop))?;
         self.db.sync()?;
@@ -79,26 +45,26 @@ impl<O: Opening> SessionRows for SessionLayer<O> {
 
     fn append(&self, grown: &Session) -> Outcome<()> {
         let messages = &grown.conversation.messages;
-        self.sessions.append(&grown.id, &messages[messages.len() - 1..], None)?;
+        self.stores.append(&grown.id, &messages[messages.len() - 1..], None)?;
         Ok(())
     }
 
     fn load(&self, id: &str) -> Outcome<Session> {
-        Ok(self.sessions.get(id)?)
+        Ok(self.stores.get(id)?)
     }
 
     fn delete(&self, id: &str) -> Outcome<()> {
-        Ok(self.sessions.delete(id)?)
+        Ok(self.stores.delete(id)?)
     }
 
     fn list(&self) -> Outcome<Vec<SessionInfo>> {
-        let page = self.sessions.list(&SessionListing::new().limit(usize::MAX))?;
+        let page = self.stores.list(&SessionListing::new().limit(usize::MAX))?;
         all_readable(page.unreadable)?;
         Ok(page.sessions)
     }
 
     fn search(&self, text: &str) -> Outcome<Vec<SearchResult>> {
-        let found = self.sessions.search(text, &SearchOptions::new().limit(usize::MAX))?;
+        let found = self.stores.search(text, &SearchOptions::new().limit(usize::MAX))?;
         all_readable(found.unreadable)?;
         Ok(found.results)
     }
@@ -110,7 +76,7 @@ impl<O: Opening> SessionRows for SessionLayer<O> {
 
 impl<O: Opening> SessionFinds for SessionLayer<O> {
     fn find(&self, word: &str, limit: usize) -> Outcome<(u64, u64)> {
-        let found = self.sessions.find(word, limit)?;
+        let found = self.stores.find(word, limit)?;
         all_readable(found.unreadable)?;
         Ok((found.texts.len() as u64, found.total as u64))
     }

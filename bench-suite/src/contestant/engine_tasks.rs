@@ -1,64 +1,39 @@
 //! Ours, in the rows of the task store: `storage-stores` on the database, as an application uses it.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use storage_core::{Database, Durability, Timestamp};
+use storage_core::{Database, Durability, Engine, Timestamp};
 use storage_stores::tasks;
 use storage_stores::tasks::{ExecutorStore, Listing, Paging, Scope, TaskError, TaskRecord, TaskStore};
 
-use super::engine::{Opening, counters, settings, settle};
-use super::{Counters, PerformerView, Subject, Tag, TaskRows, TaskView, Transition};
+use super::engine::{Layer, Opening, Stores};
+use super::{PerformerView, TaskRows, TaskView, Transition};
 use crate::failure::{Failure, Outcome};
+use crate::workload::Spec;
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
-use crate::workload::{Place, Setting};
 
 /// The two task stores on one database.
-pub struct TaskLayer<O: Opening> {
-    db: Database<O::Engine>,
-    tasks: TaskStore<O::Engine>,
-    executor: ExecutorStore<O::Engine>,
-    /// Goes after the database.
-    _place: Option<Place>,
+#[derive(Debug)]
+pub struct TaskStores<E: Engine> {
+    tasks: TaskStore<E>,
+    executor: ExecutorStore<E>,
 }
 
-impl<O: Opening> TaskLayer<O> {
-    fn on(db: Database<O::Engine>, durability: Durability, place: Option<Place>) -> Outcome<Self> {
-        let tasks = TaskStore::open(&db)?.with_durability(durability);
-        let executor = ExecutorStore::open(&db)?.with_durability(durability);
-        Ok(TaskLayer { db, tasks, executor, _place: place })
-    }
-}
+/// The same as a contestant.
+pub type TaskLayer<O> = Layer<O, TaskStores<<O as Opening>::Engine>>;
 
-impl<O: Opening> fmt::Debug for TaskLayer<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskLayer({:?})", self.db)
+impl<E: Engine> TaskStores<E> {
+    fn on(db: &Database<E>, durability: Durability) -> Outcome<Self> {
+        let tasks = TaskStore::open(db)?.with_durability(durability);
+        let executor = ExecutorStore::open(db)?.with_durability(durability);
+        Ok(TaskStores { tasks, executor })
     }
 }
 
-impl<O: Opening> Subject for TaskLayer<O> {
-    const TAG: Tag = O::TAG;
-
-    fn open(setting: &Setting) -> Outcome<Self> {
-        let place = setting.place();
-        Self::on(Database::new(O::open(&place)?)?, O::DURABILITY, Some(place))
-    }
-
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        settings::<O>(&self.db)
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        settle::<O>(&self.db)
-    }
-
-    fn counters(&self) -> Counters {
-        counters(&self.db)
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(self.db.close()?)
+impl<E: Engine> Stores<E> for TaskStores<E> {
+    fn open(db: &Database<E>, durability: Durability, _: &Spec) -> Outcome<Self> {
+        Self::on(db, durability)
     }
 }
 
@@ -67,7 +42,8 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
     type Performer = Arc<tasks::PerformerState>;
 
     fn fill(&self, work: impl FnOnce(&Self) -> Outcome<()>) -> Outcome<()> {
-        work(&Self::on(self.db.clone(), Durability::Deferred, None)?)?;
+        let stores = TaskStores::on(&self.db, Durability::Deferred)?;
+        work(&Layer { db: self.db.clone(), stores, _place: None })?;
         Ok(self.db.sync()?)
     }
 
@@ -85,16 +61,16 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
             block_hash: task.block_hash,
             ..tasks::Task::default()
         };
-        self.tasks.save_task(task)?;
+        self.stores.tasks.save_task(task)?;
         Ok(())
     }
 
     fn get_task(&self, id: &str) -> Outcome<Arc<TaskRecord>> {
-        Ok(self.tasks.get_task(id)?)
+        Ok(self.stores.tasks.get_task(id)?)
     }
 
     fn list_pending(&self) -> Outcome<Vec<Arc<TaskRecord>>> {
-        all(self.tasks.list_tasks(Scope::All, tasks::TaskStatus::Pending, &Paging::all())?)
+        all(self.stores.tasks.list_tasks(Scope::All, tasks::TaskStatus::Pending, &Paging::all())?)
     }
 
     fn change_status(&self, id: &str, to: TaskStatus) -> Outcome<Transition> {
@@ -104,7 +80,7 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
             TaskStatus::Completed => tasks::TaskStatus::Completed,
             TaskStatus::Failed => tasks::TaskStatus::Failed,
         };
-        match self.tasks.update_task_status(id, to) {
+        match self.stores.tasks.update_task_status(id, to) {
             Ok(_) => Ok(Transition::Made),
             Err(TaskError::InvalidTransition { .. }) => Ok(Transition::Refused),
             Err(error) => Err(error.into()),
@@ -112,15 +88,15 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
     }
 
     fn delete_task(&self, id: &str) -> Outcome<()> {
-        Ok(self.tasks.delete_task(id)?)
+        Ok(self.stores.tasks.delete_task(id)?)
     }
 
     fn set_last_block(&self, chain: u64, number: u64) -> Outcome<()> {
-        Ok(self.tasks.set_last_processed_block(chain, number)?)
+        Ok(self.stores.tasks.set_last_processed_block(chain, number)?)
     }
 
     fn last_block(&self, chain: u64) -> Outcome<u64> {
-        Ok(self.tasks.get_last_processed_block(chain)?)
+        Ok(self.stores.tasks.get_last_processed_block(chain)?)
     }
 
     fn save_block(&self, avs: &str, block: Block) -> Outcome<()> {
@@ -131,11 +107,11 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
             timestamp: block.timestamp,
             chain_id: block.chain_id,
         };
-        Ok(self.tasks.save_block(avs, block)?)
+        Ok(self.stores.tasks.save_block(avs, block)?)
     }
 
     fn last_saved_block(&self, avs: &str, chain: u64) -> Outcome<u64> {
-        Ok(self.tasks.get_last_block(avs, chain)?.number)
+        Ok(self.stores.tasks.get_last_block(avs, chain)?.number)
     }
 
     fn save_config(&self, avs: &str, operator_set: u32, config: OperatorSetConfig) -> Outcome<()> {
@@ -149,7 +125,7 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
             task_metadata: config.task_metadata,
             consensus,
         };
-        Ok(self.tasks.save_operator_set_config(avs, operator_set, config)?)
+        Ok(self.stores.tasks.save_operator_set_config(avs, operator_set, config)?)
     }
 
     fn save_performer(&self, id: &str, state: PerformerState) -> Outcome<()> {
@@ -178,11 +154,11 @@ impl<O: Opening> TaskRows for TaskLayer<O> {
             container_hostname: state.container_hostname,
             environment: state.environment.into_iter().map(variable).collect(),
         };
-        Ok(self.executor.save_performer(id, state)?)
+        Ok(self.stores.executor.save_performer(id, state)?)
     }
 
     fn list_performers(&self) -> Outcome<Vec<Arc<tasks::PerformerState>>> {
-        all(self.executor.list_performers(&Paging::all())?)
+        all(self.stores.executor.list_performers(&Paging::all())?)
     }
 }
 

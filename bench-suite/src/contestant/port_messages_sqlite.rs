@@ -14,9 +14,10 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 use storage_stores::messages::{Uuid, parse_id};
 use uuid::Timestamp;
 
+use super::bare_rusqlite::settings;
 use super::messages::{MessageRows, MessageView};
 use super::sqlite::Level;
-use super::{Counters, Subject, Tag};
+use super::{Subject, Tag};
 use crate::failure::{Failure, Outcome};
 use crate::workload::message_data::{Data, Made};
 use crate::workload::{Class, Place, Setting, Spec};
@@ -140,31 +141,7 @@ impl<L: Level> Subject for PortMessagesSqlite<L> {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let connection = self.connection.lock();
-        let value = |name: &str| {
-            // A number or a text.
-            let text = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
-            connection.query_row(&text, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
-        };
-        vec![
-            ("library", format!("SQLite {}", rusqlite::version())),
-            ("journal", value("journal_mode")),
-            ("synchronous", value("synchronous")),
-            ("pages", value("page_size")),
-            ("cache", value("cache_size")),
-        ]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
+        settings(&self.connection.lock())
     }
 }
 

@@ -12,7 +12,7 @@ use storage_core::Timestamp;
 use storage_stores::sessions::{Session, snippet};
 
 use super::sessions::{FoundView, ListedView, SessionRows};
-use super::{Counters, Subject, Tag};
+use super::{Subject, Tag};
 use crate::failure::{Outcome, Within};
 use crate::workload::{Class, Place, Setting, Variant};
 
@@ -109,14 +109,6 @@ impl Subject for PortSessionsFiles {
         if self.at_the_end == AtTheEnd::Sync {
             rustix::fs::syncfs(fs::File::open(&self.directory)?).map_err(std::io::Error::from)?;
         }
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
         Ok(())
     }
 }

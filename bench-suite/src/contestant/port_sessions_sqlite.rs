@@ -11,8 +11,9 @@ use storage_core::Timestamp;
 use storage_stores::messages::{format_time, parse_time};
 use storage_stores::sessions::{ChatMessage, Role, Session, snippet};
 
+use super::bare_rusqlite::settings;
 use super::sessions::{FoundView, ListedView, SessionRows};
-use super::{Counters, Subject, Tag};
+use super::{Subject, Tag};
 use crate::failure::{Failure, Outcome};
 use crate::workload::{Class, Place, Setting};
 
@@ -142,31 +143,7 @@ impl Subject for PortSessionsSqlite {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let connection = self.connection.lock();
-        let value = |name: &str| {
-            // A number or a text.
-            let text = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
-            connection.query_row(&text, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
-        };
-        vec![
-            ("library", format!("SQLite {}", rusqlite::version())),
-            ("journal", value("journal_mode")),
-            ("synchronous", value("synchronous")),
-            ("pages", value("page_size")),
-            ("cache", value("cache_size")),
-        ]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
-
-    fn close(self) -> Outcome<()> {
-        Ok(())
+        settings(&self.connection.lock())
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
-use super::{Counters, PerformerView, Subject, Tag, TaskRows, Transition};
+use super::{PerformerView, Subject, Tag, TaskRows, Transition};
 use crate::failure::{Failure, Outcome};
 use crate::workload::task_data::{Block, OperatorSetConfig, PerformerState, Task, TaskStatus};
 use crate::workload::{Class, Setting};
@@ -91,14 +91,6 @@ impl Subject for PortTasksMemory {
             ("lock", "parking_lot::RwLock".to_owned()),
             ("hasher", std::any::type_name_of_val(aggregator.tasks.hasher()).to_owned()),
         ]
-    }
-
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
     }
 
     fn close(self) -> Outcome<()> {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::keys::{Keys, Values};
 use super::points::{fill, lost};
 use super::{Batch, Place, Profile, Setting, Spec, Stint, Work, kill, rows};
-use crate::contestant::{Counters, Reopen, Subject, Tag};
+use crate::contestant::{Reopen, Subject, Tag};
 use crate::failure::{Failure, Outcome};
 use crate::measure::meter::{Meter, Unmeasured};
 
@@ -97,10 +97,6 @@ impl<S: Reopen> Subject for Reopened<S> {
 
     fn settle(&self) -> Outcome<()> {
         self.store.lock().as_ref().map_or(Ok(()), S::settle)
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
     }
 
     fn close(self) -> Outcome<()> {

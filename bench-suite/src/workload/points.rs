@@ -119,10 +119,6 @@ impl<S: Points> Work for Get<S> {
         }
         Ok(())
     }
-
-    fn verify(&self) -> Outcome<()> {
-        Ok(())
-    }
 }
 
 /// `get-miss`.
@@ -139,10 +135,6 @@ impl<S: Points> Work for GetMiss<S> {
                 return Err(Failure::new(format!("there is a record of key {key:02x?}, which nobody wrote")));
             }
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 }
@@ -167,10 +159,6 @@ impl<S: Snapshots> Work for GetSnapshot<S> {
                 return Err(lost(&key));
             }
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 }
@@ -227,10 +215,6 @@ impl<S: Points, const RECORDS: usize> Work for PutBatchOf<S, RECORDS> {
             values.fill(&mut batch, records);
             meter.time(|| self.0.subject.put_batch(&batch))?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 }
@@ -321,10 +305,6 @@ impl<S: Points> Work for BulkLoad<S> {
 
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         fill(&self.0.subject, self.0.keys, self.0.values.clone(), stint.ops(), meter)
-    }
-
-    fn verify(&self) -> Outcome<()> {
-        Ok(())
     }
 
     fn subject(&self) -> &S {

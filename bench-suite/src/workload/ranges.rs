@@ -64,10 +64,6 @@ impl<S: Ranges> Work for Range<S> {
         Ok(Range { loaded, walk, limit, starts })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for serial in stint.serials() {
             let start = &self.starts[self.loaded.keys.pick(serial) as usize % self.starts.len()];
@@ -76,10 +72,6 @@ impl<S: Ranges> Work for Range<S> {
                 return Err(Failure::new(format!("a range gave {count} records instead of {}", self.limit)));
             }
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -106,10 +98,6 @@ impl<S: Ranges> Work for ListPage<S> {
                 return Err(Failure::new(format!("a page gave {count} records instead of {PAGE_LEN}")));
             }
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 }

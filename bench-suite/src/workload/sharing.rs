@@ -62,10 +62,6 @@ impl<S: Transfers> Work for Transfer<S> {
         Ok(Transfer(loaded))
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         let Loaded { subject, keys, records, .. } = &self.0;
         for serial in stint.serials() {

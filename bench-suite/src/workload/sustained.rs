@@ -52,10 +52,6 @@ impl<S: Subject> Subject for Unsettled<S> {
     }
 
     /// It is done before the next batch.
-    fn settle(&self) -> Outcome<()> {
-        Ok(())
-    }
-
     fn counters(&self) -> Counters {
         self.0.counters()
     }

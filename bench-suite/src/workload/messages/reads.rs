@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::super::keys::Keys;
 use super::super::message_data::{self as data, ACCOUNT, CATEGORIES, SPARSE};
 use super::super::rows::messages::{CATEGORY, CORRELATED, GROUP, STREAM, STREAMS};
-use super::super::{Batch, Profile, Setting, Spec, Stint, Variant, Work, rows};
+use super::super::{Profile, Setting, Spec, Stint, Variant, Work, rows};
 use crate::contestant::messages::{MessageFilters, MessageRows, MessageView};
 use crate::failure::{Failure, Outcome};
 use crate::measure::meter::Meter;
@@ -68,10 +68,6 @@ impl<S: MessageRows> Work for ReadPage<S> {
         Ok(ReadPage { subject, pages, variant, keys: Keys::new(setting.seed, records) })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         match (self.pages, self.variant) {
             (Pages::OfStream, Some(Variant::Honest)) => self.honest_streams(stint, meter),
@@ -87,10 +83,6 @@ impl<S: MessageRows> Work for ReadPage<S> {
                 stint.ops().try_for_each(|_| page(SPARSE, Look::Outside, read, meter))
             }
         }
-    }
-
-    fn verify(&self) -> Outcome<()> {
-        Ok(())
     }
 
     fn subject(&self) -> &S {
@@ -179,16 +171,8 @@ impl<S: MessageFilters> Work for Filtered<S> {
         }
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         stint.ops().try_for_each(|_| counted("messages or streams", meter.time(|| self.read())?, self.due))
-    }
-
-    fn verify(&self) -> Outcome<()> {
-        Ok(())
     }
 
     fn subject(&self) -> &S {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use super::super::keys::Keys;
 use super::super::rows::sessions::{FIND, FIND_COMMON, turns};
 use super::super::session_data::{self as data, Ids};
-use super::super::{Batch, Profile, Setting, Spec, Stint, Variant, Work, rows};
+use super::super::{Profile, Setting, Spec, Stint, Variant, Work, rows};
 use super::counted;
 use crate::contestant::sessions::{FoundView, ListedView, SessionFinds, SessionRows};
 use crate::failure::{Failure, Outcome};
@@ -46,10 +46,6 @@ impl<S: SessionRows> Work for LoadSession<S> {
         Ok(LoadSession { subject, variant, len, keys: Keys::new(setting.seed, records) })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for serial in stint.serials() {
             let id = data::id(self.keys.pick(serial));
@@ -65,10 +61,6 @@ impl<S: SessionRows> Work for LoadSession<S> {
             })?;
             counted("messages", found, self.len)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -112,10 +104,6 @@ impl<S: SessionRows> Work for ListSessions<S> {
         Ok(ListSessions { subject, variant, sessions: records })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for _ in stint.ops() {
             let found = meter.time(|| {
@@ -129,10 +117,6 @@ impl<S: SessionRows> Work for ListSessions<S> {
             })?;
             counted("sessions", found, self.sessions)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -168,10 +152,6 @@ impl<S: SessionRows> Work for SearchSessions<S> {
         Ok(SearchSessions { subject, due: records.div_ceil(2) })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for _ in stint.ops() {
             let (found, matches) = meter.time(|| {
@@ -182,10 +162,6 @@ impl<S: SessionRows> Work for SearchSessions<S> {
             counted("sessions", found, self.due)?;
             counted("matches", matches, 2 * self.due)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -226,20 +202,12 @@ impl<S: SessionFinds> Work for FindMessages<S> {
         Ok(FindMessages { subject, word, due })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for _ in stint.ops() {
             let (best, all) = meter.time(|| self.subject.find(self.word, BEST))?;
             counted("best messages", best, self.due.min(BEST as u64))?;
             counted("messages", all, self.due)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 

@@ -121,10 +121,6 @@ impl<S: SessionRows> Work for Workflow<S> {
         Ok(Workflow { beside: subject.count()?, subject })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for serial in stint.serials() {
             let (messages, listed, found) = meter.time(|| {

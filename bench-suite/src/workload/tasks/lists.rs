@@ -43,10 +43,6 @@ impl<S: TaskRows> Work for GetTask<S> {
         Ok(GetTask { subject, variant: variant(&setting.spec)?, keys, ids })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         match self.variant {
             Variant::Faithful => {
@@ -71,10 +67,6 @@ impl<S: TaskRows> Work for GetTask<S> {
                 }
             }
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -114,18 +106,10 @@ impl<S: TaskRows> Work for ListPending<S> {
         Ok(ListPending { subject, variant, due })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for _ in stint.ops() {
             list(&self.subject, self.variant, self.due, meter)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -326,10 +310,6 @@ impl<S: TaskRows> Work for ListPerformers<S> {
         Ok(ListPerformers { subject, variant, due: setting.spec.records })
     }
 
-    fn ready(&mut self, _: &Setting, _: &Batch) -> Outcome<()> {
-        Ok(())
-    }
-
     fn run<M: Meter>(&self, stint: &Stint, meter: &mut M) -> Outcome<()> {
         for _ in stint.ops() {
             let listed = meter.time(|| {
@@ -341,10 +321,6 @@ impl<S: TaskRows> Work for ListPerformers<S> {
             })?;
             counted("performers", listed, self.due)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 
@@ -402,10 +378,6 @@ impl<S: TaskRows> Work for LargeDataset<S> {
         for _ in stint.ops() {
             list(&self.subject, self.variant, self.due, meter)?;
         }
-        Ok(())
-    }
-
-    fn verify(&self) -> Outcome<()> {
         Ok(())
     }
 

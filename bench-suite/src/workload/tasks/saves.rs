@@ -217,10 +217,6 @@ impl<S: TaskRows> Work for SaveConfig<S> {
         Ok(())
     }
 
-    fn verify(&self) -> Outcome<()> {
-        Ok(())
-    }
-
     fn subject(&self) -> &S {
         &self.subject
     }
