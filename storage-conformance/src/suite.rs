@@ -10,11 +10,6 @@ use storage_stores::tasks::TaskError;
 
 use crate::subject::{Power, Subject};
 
-/// The cases of which one half waits for the crash harness, a line each: `name: what is still to be shown`.
-///
-/// Lines that begin with `#` say what the list is.
-pub const WAITING: &str = include_str!("suite/waiting.txt");
-
 /// Makes one `#[test]` of every case for an engine, on its own type (`typed`) and on `AnyEngine` (`erased`).
 ///
 /// The expression makes a fresh [`Subject`] and is evaluated for every case; with `erased:` before it, the tests are
@@ -312,28 +307,4 @@ pub(crate) fn cover_all<S: Subject>(
 
 fn has<S: Subject>(subject: &S, power: Power) -> bool {
     power.is_had_by(subject).expect("a fresh subject opens")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plain::{PlainEngine, PlainStore};
-    use crate::{message_suite, session_suite, task_suite};
-
-    #[test]
-    fn cases_that_wait_for_the_crash_harness_are_in_the_lists() {
-        fn names<S: Subject>(_: S) -> Vec<&'static str> {
-            let (tasks, messages) = (task_suite::cases::<S>(), message_suite::cases::<S>());
-            let sessions = session_suite::cases::<S>();
-            cases::<S>().iter().chain(&tasks).chain(&messages).chain(&sessions).map(Case::name).collect()
-        }
-        let names = names(|| -> Result<PlainEngine> { Ok(PlainStore::default().open()) });
-        let mut waiting = WAITING.lines().filter(|line| !line.starts_with('#'));
-        assert!(waiting.clone().count() > 0);
-        let unknown = waiting.find(|line| match line.split_once(": ") {
-            Some((name, rest)) => rest.is_empty() || !names.contains(&name),
-            None => true,
-        });
-        assert_eq!(unknown, None, "a case of the lists, and what is still to be shown");
-    }
 }

@@ -14,28 +14,7 @@ use crate::failure::Failure;
 pub fn run(filter: Option<&str>) -> Result<(), Failure> {
     let examples = examples(filter);
     let schedules = schedules(filter);
-    let tests = tests(filter);
-    let waiting = print_waiting();
-    tests.and(schedules).and(examples).and(waiting)
-}
-
-/// Names the cases of which no run can show all yet: a list that passes over them would say too much.
-fn print_waiting() -> Result<(), Failure> {
-    let path = cargo::root().join("storage-conformance/src/suite/waiting.txt");
-    let list = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
-    println!("{}", waiting(&list));
-    Ok(())
-}
-
-fn waiting(list: &str) -> String {
-    let lines = list.lines().filter(|line| !line.starts_with('#'));
-    let names: Vec<_> = lines.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
-    format!(
-        "waiting for the crash harness: the power-cut half of {} cases: {}",
-        names.len(),
-        names.join(", ")
-    )
+    tests(filter).and(schedules).and(examples)
 }
 
 /// Explores the schedules of the commit pipeline and of the memory engine.
@@ -79,18 +58,4 @@ fn examples(filter: Option<&str>) -> Result<(), Failure> {
         command.args(["--", filter]);
     }
     cargo::run(command)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cases_that_wait_are_named() {
-        let line = waiting("# why\nfirst_case: after a crash\nsecond_case: the same\n");
-        assert_eq!(
-            line,
-            "waiting for the crash harness: the power-cut half of 2 cases: first_case, second_case"
-        );
-    }
 }
