@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionState};
 use storage_core::{Access, Keyspace, Result};
 
 use crate::error;
-use crate::options::{Settings, TempStore};
+use crate::options::{Place, Settings, TempStore};
 use crate::sql::{self, HAS_TABLE};
 
 /// What a connection is for.
@@ -26,6 +26,9 @@ const STATEMENTS_KEPT: usize = 256;
 /// How often a statement is prepared again because others changed the schema meanwhile.
 const TRIES_MAX: u32 = 100;
 
+/// SQLite's access to files that no other process has open: locks between connections are taken without the system.
+const PROCESS_ALONE: &str = "unix-excl";
+
 /// The log is cut to this once it was moved into the file: a burst must not occupy the disk for ever.
 const LOG_BYTES_KEPT: u64 = 64 << 20;
 
@@ -35,8 +38,12 @@ pub(crate) fn open(path: &Path, settings: &Settings, role: Role) -> Result<Conne
         Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
         _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|cause| error::failed("open", cause))?;
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = match (cfg!(unix), &settings.place) {
+        (true, Place::Memory) => Connection::open_with_flags_and_vfs(path, flags, PROCESS_ALONE),
+        _ => Connection::open_with_flags(path, flags),
+    };
+    let connection = opened.map_err(|cause| error::failed("open", cause))?;
     configure(&connection, settings, role).map_err(|cause| error::failed("open", cause))?;
     Ok(connection)
 }
