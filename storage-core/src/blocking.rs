@@ -128,8 +128,9 @@ impl<E: Engine> AsyncDatabase<E> {
         key: impl AsRef<[u8]> + Send,
         value: impl AsRef<[u8]> + Send,
         attributes: Attributes,
-        options: TransactOptions,
+        options: impl Into<TransactOptions> + Send,
     ) -> Result<()> {
+        let options = options.into();
         let record = self.database.shared().record(value.as_ref(), attributes)?;
         let key = Key::from(key.as_ref());
         self.call(move |db| db.put_record(keyspace, &key, &record, options)).await

@@ -179,18 +179,19 @@ impl<E: Engine> Database<E> {
         self.put_with(keyspace, key, value, Attributes::new(), TransactOptions::new())
     }
 
-    /// Puts a value with what is kept beside it, at a chosen durability.
+    /// Puts a value with what is kept beside it, at a chosen durability: [`Durability::Deferred`], or more
+    /// [`TransactOptions`].
     pub fn put_with(
         &self,
         keyspace: Keyspace,
         key: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
         attributes: Attributes,
-        options: TransactOptions,
+        options: impl Into<TransactOptions>,
     ) -> Result<()> {
         let record =
             self.0.record(value.as_ref(), attributes).map_err(|error| error.at(keyspace, key.as_ref()))?;
-        self.put_record(keyspace, key.as_ref(), &record, options)
+        self.put_record(keyspace, key.as_ref(), &record, options.into())
     }
 
     /// Puts a record whose stamp is not sealed.

@@ -48,7 +48,7 @@ impl<O: Opening> Points for Layer<O> {
     }
 
     fn put(&self, key: &[u8], value: &[u8]) -> Outcome<()> {
-        Ok(self.db.put_with(self.stores.data, key, value, Attributes::new(), O::DURABILITY.into())?)
+        Ok(self.db.put_with(self.stores.data, key, value, Attributes::new(), O::DURABILITY)?)
     }
 
     /// Looks first, since a delete does not tell.

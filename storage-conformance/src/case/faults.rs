@@ -123,7 +123,7 @@ pub(crate) fn busy_sync_stops_nothing_and_is_called_again<S: Subject>(subject: &
         0..3 => Err(Error::new(Kind::Busy, "somebody else writes")),
         _ => Ok(()),
     });
-    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred.into())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     wait_until("the background has called it again", || calls.load(Ordering::SeqCst) > 3);
     db.put(notes(), "b", "2")?;
     assert_eq!(all(&db, notes())?, "a=1 b=2");
