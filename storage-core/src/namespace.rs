@@ -145,7 +145,7 @@ impl Namespace {
         value: impl AsRef<[u8]>,
         options: impl Into<TransactOptions>,
     ) -> Result<()> {
-        db.put_with(self.keyspace, self.key(key)?, value, Attributes::new(), options.into())
+        db.put_with(self.keyspace, self.key(key)?, value, Attributes::new(), options)
     }
 
     /// Deletes a record. Nothing happens if it is not there.

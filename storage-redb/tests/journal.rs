@@ -72,7 +72,7 @@ fn commits_are_there_after_the_end_of_the_process() {
     let place = Place::new();
     let db = journalled(&place.path());
     db.put(notes(), "a", "1").unwrap();
-    db.put_with(notes(), "b", "2", Attributes::new(), Durability::Deferred.into()).unwrap();
+    db.put_with(notes(), "b", "2", Attributes::new(), Durability::Deferred).unwrap();
     assert_eq!(db.capabilities().deferred_survives, Survives::ProcessCrash);
     let crashed = place.copy();
     assert_eq!(keys(&journalled(&crashed.path())), "a b");
@@ -254,7 +254,7 @@ fn commits_of_every_size_are_there_however_often_the_files_change() {
         let len = [10, 300, 2_000, 14_000, 40_000][round as usize % 5];
         let durability = if round % 3 == 0 { Durability::Sync } else { Durability::Deferred };
         let value = vec![b'v'; len];
-        db.put_with(notes(), round.to_be_bytes(), &value, Attributes::new(), durability.into()).unwrap();
+        db.put_with(notes(), round.to_be_bytes(), &value, Attributes::new(), durability).unwrap();
         expected.push(len);
     }
     let crashed = place.copy();

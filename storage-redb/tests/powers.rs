@@ -79,7 +79,7 @@ fn compacting_and_checking_wait_for_nobody() {
 fn checking_makes_deferred_commits_durable() {
     let (_directory, path) = store();
     let db = open(&path);
-    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred.into()).unwrap();
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred).unwrap();
     db.engine().check().unwrap();
     assert_eq!(count(&db), 1);
     db.close().unwrap();

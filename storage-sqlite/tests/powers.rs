@@ -93,7 +93,7 @@ fn backup_is_the_state_in_which_it_began_and_opens_as_a_store() {
     let (directory, path) = store();
     let db = open(&path);
     fill(&db, 0..1_000);
-    db.put_with(notes(), "deferred", "1", Attributes::new(), Durability::Deferred.into()).unwrap();
+    db.put_with(notes(), "deferred", "1", Attributes::new(), Durability::Deferred).unwrap();
     let copy = directory.path().join("copy.db");
     let done = db.engine().backup(&copy).unwrap();
     assert_eq!(done.bytes, fs::metadata(&copy).unwrap().len());

@@ -16,10 +16,6 @@ use super::{at, events, notes, quiet, scripted, some, stores, timed, told, wait_
 use crate::scripted::{PATIENCE, Scripted};
 use crate::subject::Subject;
 
-fn deferred() -> TransactOptions {
-    TransactOptions::from(Durability::Deferred)
-}
-
 pub(crate) fn commit_during_a_sync_by_hand_is_synced_in_the_background<S: Subject>(
     subject: &S,
 ) -> Result<()> {
@@ -31,7 +27,7 @@ pub(crate) fn commit_during_a_sync_by_hand_is_synced_in_the_background<S: Subjec
     script.on_sync(move || {
         if first.swap(false, Ordering::SeqCst) {
             // Too late for this sync to be counted on.
-            return other.put_with(notes(), "a", "1", Attributes::new(), deferred());
+            return other.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred);
         }
         // The case may be over.
         told.send(()).ok();
@@ -56,10 +52,10 @@ pub(crate) fn commits_after_a_sync_by_hand_are_synced_in_the_background<S: Subje
     });
     for round in 0..100 {
         // The sync by hand meets one in the background at some other point each time.
-        db.put_with(notes(), "a", round.to_string(), Attributes::new(), deferred())?;
+        db.put_with(notes(), "a", round.to_string(), Attributes::new(), Durability::Deferred)?;
         db.sync()?;
         let before = syncs.load(Ordering::SeqCst);
-        db.put_with(notes(), "b", round.to_string(), Attributes::new(), deferred())?;
+        db.put_with(notes(), "b", round.to_string(), Attributes::new(), Durability::Deferred)?;
         wait_until("the later commit is synced", || syncs.load(Ordering::SeqCst) > before);
     }
     assert_eq!(db.statistics().background_errors, 0);
@@ -97,7 +93,7 @@ pub(crate) fn panic_in_a_background_sweep_ends_neither_sweeps_nor_syncs<S: Subje
         count.fetch_add(1, Ordering::SeqCst);
         Ok(())
     });
-    db.put_with(notes(), "a", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     wait_until("a commit behind it is synced", || syncs.load(Ordering::SeqCst) > 0);
     panics.store(false, Ordering::SeqCst);
     let event = watch.next_within(PATIENCE)?.as_ref().map(told);
@@ -189,9 +185,9 @@ pub(crate) fn longest_intervals_are_never_due<S: Subject>(subject: &S) -> Result
     let db = Database::with_options(engine, options)?;
     let watch = db.watch(notes(), KeyRange::all())?;
     let attributes = Attributes::new().expires_at(at(10));
-    db.put_with(notes(), "a", "1", attributes, deferred())?;
+    db.put_with(notes(), "a", "1", attributes, Durability::Deferred)?;
     clock.set(at(10));
-    db.put_with(notes(), "b", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "b", "1", Attributes::new(), Durability::Deferred)?;
     assert_eq!(syncs.load(Ordering::SeqCst), 0);
     db.sync()?;
     assert_eq!((db.sweep(10)?.records, syncs.load(Ordering::SeqCst)), (1, 1));

@@ -13,16 +13,12 @@ use super::{all, fill, notes, open, quiet, refused, scripted, wait_until};
 use crate::scripted::{PATIENCE, Scripted};
 use crate::subject::Subject;
 
-fn deferred() -> TransactOptions {
-    TransactOptions::from(Durability::Deferred)
-}
-
 pub(crate) fn deferred_commit_is_visible_at_once<S: Subject>(subject: &S) -> Result<()> {
     let db = open(subject)?;
     let watch = db.watch(notes(), KeyRange::all())?;
-    db.put_with(notes(), "a", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     assert_eq!(all(&db, notes())?, "a=1");
-    db.transact_with(deferred(), |txn| txn.put(notes(), "b", "2"))?;
+    db.transact_with(Durability::Deferred, |txn| txn.put(notes(), "b", "2"))?;
     assert_eq!(all(&db, notes())?, "a=1 b=2");
     assert_eq!(super::events(&watch)?, ["put a", "put b"]);
     Ok(())
@@ -62,7 +58,7 @@ pub(crate) fn commits_are_synced_unless_deferred_by_name<S: Subject>(subject: &S
     db.put_with(notes(), "a", "1", Attributes::new(), TransactOptions::default())?;
     assert_eq!(*seen.lock(), [Durability::Sync; 6]);
     seen.lock().clear();
-    db.put_with(notes(), "a", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     db.transact_with(Durability::Deferred, |txn| txn.put(notes(), "a", "1"))?;
     assert_eq!(*seen.lock(), [Durability::Deferred; 2]);
     Ok(())
@@ -76,7 +72,7 @@ pub(crate) fn sync_reaches_the_engine<S: Subject>(subject: &S) -> Result<()> {
         *count.lock() += 1;
         Ok(())
     });
-    db.put_with(notes(), "a", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     db.sync()?;
     assert_eq!(*syncs.lock(), 1);
     db.sync()?;
@@ -102,7 +98,7 @@ fn synced_within<S: Subject>(
 pub(crate) fn deferred_commit_of_an_idle_database_is_synced_in_time<S: Subject>(subject: &S) -> Result<()> {
     let (db, syncs) = synced_within(subject, Duration::from_millis(1))?;
     for round in 0..3 {
-        db.put_with(notes(), "a", round.to_string(), Attributes::new(), deferred())?;
+        db.put_with(notes(), "a", round.to_string(), Attributes::new(), Durability::Deferred)?;
         assert!(syncs.recv_timeout(PATIENCE).is_ok(), "nothing synced commit {round}");
     }
     assert_eq!(all(&db, notes())?, "a=2");
@@ -112,7 +108,7 @@ pub(crate) fn deferred_commit_of_an_idle_database_is_synced_in_time<S: Subject>(
 pub(crate) fn background_sync_is_not_called_before_it_is_due<S: Subject>(subject: &S) -> Result<()> {
     let (db, syncs) = synced_within(subject, Duration::from_secs(3600))?;
     for round in 0..50 {
-        db.put_with(notes(), "a", round.to_string(), Attributes::new(), deferred())?;
+        db.put_with(notes(), "a", round.to_string(), Attributes::new(), Durability::Deferred)?;
     }
     assert!(syncs.try_recv().is_err());
     db.close()
@@ -122,7 +118,7 @@ pub(crate) fn failed_background_sync_stops_the_database<S: Subject>(subject: &S)
     let (engine, script) = Scripted::new(subject.open()?);
     script.on_sync(|| Err(Error::new(Kind::Unavailable, "the disk is gone")));
     let db = Database::with_options(engine, quiet().sync_within(Duration::from_millis(1)))?;
-    db.put_with(notes(), "a", "1", Attributes::new(), deferred())?;
+    db.put_with(notes(), "a", "1", Attributes::new(), Durability::Deferred)?;
     wait_until("the sync has failed", || db.statistics().background_errors == 1);
     refused(Kind::Unavailable, db.get(notes(), "a"));
     refused(Kind::Unavailable, db.put(notes(), "b", "1"));

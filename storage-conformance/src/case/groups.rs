@@ -238,7 +238,7 @@ pub(crate) fn durabilities_do_not_share_a_commit<S: Subject>(subject: &S) -> Res
     let group = Group::on(subject)?;
     let db = &group.db;
     let put = |key: &'static str, durability: Durability| {
-        group.task(move |db| db.put_with(notes(), key, "", Default::default(), durability.into()))
+        group.task(move |db| db.put_with(notes(), key, "", Default::default(), durability))
     };
     let tasks = [
         put("a", Durability::Sync),
