@@ -20,6 +20,15 @@ pub(crate) enum Role {
     Read,
 }
 
+/// What becomes of the log when the last connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogAtClose {
+    /// It is moved into the file and removed.
+    Moved,
+    /// It stays as it is.
+    Left,
+}
+
 /// Three keyspaces' statements and those of transactions: an application that reads many more prepares some anew.
 const STATEMENTS_KEPT: usize = 256;
 
@@ -58,7 +67,7 @@ fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqli
     let autocheckpoint_pages = match role {
         Role::Write => settings.autocheckpoint_pages,
         Role::Read => {
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            set_log_at_close(connection, LogAtClose::Left)?;
             0
         }
     };
@@ -81,6 +90,11 @@ fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqli
         connection.execute_batch("PRAGMA query_only = ON")?;
     }
     Ok(())
+}
+
+pub(crate) fn set_log_at_close(connection: &Connection, what: LogAtClose) -> rusqlite::Result<()> {
+    let is_left = what == LogAtClose::Left;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_left).map(drop)
 }
 
 /// Whether a connection is in no transaction, not even by a statement that somebody never ended.

@@ -3,7 +3,7 @@
 //! While a connection lives, nothing here opens or closes the file: on POSIX that would drop the connection's locks.
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -53,7 +53,12 @@ fn private_directory() -> io::Result<TempDir> {
 
 fn find_or_create(path: &Path, settings: &Settings) -> Result<()> {
     let may_create = settings.if_missing == IfMissing::Create && settings.access == Access::ReadWrite;
+    // Looked at first: whoever creates the file meanwhile has it filled before it has a log.
+    let has_log = log_len(path) > 0;
     match fs::metadata(path) {
+        // SQLite would delete it.
+        Ok(file) if file.len() == 0 && has_log => Err(log_alone()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && has_log => Err(log_alone()),
         Ok(file) if !file.is_file() => Err(error::invalid("open", "the path is no file's")),
         Ok(file) if file.len() == 0 && !may_create => Err(error::invalid("open", "the file is empty")),
         // SQLite takes it for an empty one, whatever the byte is, and would write over it.
@@ -64,6 +69,13 @@ fn find_or_create(path: &Path, settings: &Settings) -> Result<()> {
         }
         Err(cause) => Err(error::io("open", cause)),
     }
+}
+
+fn log_alone() -> storage_core::Error {
+    error::invalid(
+        "open",
+        "the file is missing or empty, and its log (`-wal`) is there: put the file back, or move the log away",
+    )
 }
 
 /// Creates an empty file, which SQLite takes for an empty database. It is left alone if it is there already.
@@ -93,9 +105,47 @@ pub(crate) fn len(path: &Path) -> Result<u64> {
 
 /// The bytes that its log takes; none where there is no log.
 pub(crate) fn log_len(path: &Path) -> u64 {
+    fs::metadata(log_path(path)).map_or(0, |log| log.len())
+}
+
+fn log_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
-    fs::metadata(name).map_or(0, |log| log.len())
+    name.into()
+}
+
+/// What tells a log from the one that overwrites it: SQLite draws it anew whenever it begins at the front.
+pub(crate) type Salts = [u8; 8];
+
+/// Where the salts stand in the log's header, and what follows them there.
+const SALTS_AT: u64 = 16;
+const SALTS_AND_CHECKSUM_LEN: usize = 16;
+
+/// The log beside the file. No lock hangs on it, so it can be opened past SQLite.
+#[derive(Debug)]
+pub(crate) struct Log(fs::File);
+
+impl Log {
+    /// `None` where there is none. It is there, and stays the same file, while a connection lives that has read.
+    pub(crate) fn open(path: &Path) -> io::Result<Option<Log>> {
+        match fs::File::open(log_path(path)) {
+            Ok(file) => Ok(Some(Log(file))),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// `None` where it is empty: then the file has everything.
+    pub(crate) fn salts(&self) -> io::Result<Option<Salts>> {
+        let mut bytes = [0; SALTS_AND_CHECKSUM_LEN];
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(SALTS_AT))?;
+        match file.read_exact(&mut bytes) {
+            Ok(()) => Ok(bytes.first_chunk().copied()),
+            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
 }
 
 /// Makes the name of a new file survive power loss.

@@ -12,12 +12,12 @@ use storage_core::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::connection::{Role, prepare_in, value};
+use crate::connection::{LogAtClose, Role, prepare_in, value};
 use crate::options::{AtClose, Place, Settings, SqliteOptions, TempStore};
 use crate::pool::Pool;
 use crate::snapshot::{SqliteSnapshot, get, keyspaces};
 use crate::writer::{self, Level, Others, Writing};
-use crate::{connection, disk, error, header, sql};
+use crate::{connection, disk, error, header, lineage, sql};
 
 /// The SQLite engine: everything in one WAL database, which other processes may have open as well.
 ///
@@ -59,8 +59,17 @@ impl SqliteEngine {
             _ => Role::Write,
         };
         let first = connection::open(&location.path, &settings, role)?;
-        let store = header::open(&first, &settings)?;
-        read_back(&first, &mut settings).map_err(|cause| error::failed("open", cause))?;
+        let failed = |cause| error::failed("open", cause);
+        // A log that is not the file's must not get into it, whatever is found.
+        connection::set_log_at_close(&first, LogAtClose::Left).map_err(failed)?;
+        if settings.place != Place::Memory {
+            lineage::check(&first, &location.path)?;
+        }
+        let store = header::open(&first, &location.path, &settings)?;
+        if role == Role::Write {
+            connection::set_log_at_close(&first, LogAtClose::Moved).map_err(failed)?;
+        }
+        read_back(&first, &mut settings).map_err(failed)?;
         let pool = Arc::new(Pool::new(location.path.clone(), settings.clone()));
         let others = match settings.place {
             Place::File(_) => Others::MayWrite,

@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `format` | the version of what the tables hold: an integer |
 //! | `store` | the random id of the store: the sixteen bytes of a UUID |
+//! | `log` | what the log and the file know each other by: [`crate::lineage`] |
 //! | `syncs` | a number that `sync` counts up, so that there is something to make durable |
 //!
 //! The file's `application_id` is [`APPLICATION`], which tools such as `file` show; its `user_version` is the format too.
+
+use std::path::Path;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -15,7 +18,7 @@ use uuid::Uuid;
 
 use crate::connection::{run, value};
 use crate::options::Settings;
-use crate::{error, sql};
+use crate::{error, lineage, sql};
 
 /// "STOR", as the id of the application that a file belongs to.
 const APPLICATION: i64 = 0x5354_4f52;
@@ -32,11 +35,12 @@ const TRIES_MAX: u32 = 100;
 /// Reads the header of a database, and writes it into an empty one. Its store id.
 ///
 /// `Invalid` for a newer format, for a file whose tables somebody else made, and for one that is not in WAL mode.
-pub(crate) fn open(connection: &Connection, settings: &Settings) -> Result<Uuid> {
+pub(crate) fn open(connection: &Connection, path: &Path, settings: &Settings) -> Result<Uuid> {
     if is_empty(connection)? {
         if settings.access == Access::ReadOnly {
             return Err(error::invalid("open", "the file holds no store"));
         }
+        lineage::check_empty(connection, path)?;
         return create(connection, settings);
     }
     let store = read(connection)?;
@@ -97,7 +101,8 @@ fn write(connection: &Connection) -> Result<Uuid> {
         connection.execute_batch(sql::CREATE_HEADER)?;
         connection.execute(sql::PUT_HEADER, (FORMAT, FORMAT_VERSION))?;
         connection.execute(sql::PUT_HEADER, (STORE, store.as_bytes().as_slice()))?;
-        connection.execute(sql::PUT_HEADER, ("syncs", 0))
+        connection.execute(sql::PUT_HEADER, ("syncs", 0))?;
+        lineage::mark(connection, None)
     };
     write().map(|_| store).map_err(failed)
 }

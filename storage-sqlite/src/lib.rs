@@ -23,10 +23,17 @@
 //! readers come from a pool that grows. A row that another program wrote without a stamp is read as unverified.
 //!
 //! While the database is open, and after a process that ended without closing it, its newest commits stand in
-//! `app.db-wal`. Move, copy and restore `app.db` and `app.db-wal` together, or use [`Backup`]: SQLite cannot tell that a
-//! log is missing, or that it belongs to another copy of the file.
+//! `app.db-wal`. Move, copy and restore `app.db` and `app.db-wal` together, or use [`NativeBackup`]. SQLite believes any
+//! log; the engine refuses these as `Invalid`, and leaves both files as they are:
+//! - the log of another store;
+//! - a log beside an older, newer or other copy of its file;
+//! - a log whose file is missing or empty.
 //!
-//! [`Backup`]: storage_core::engine::NativeBackup
+//! Not noticed are a log that was deleted, since a file that `sqlite3` closed looks the same; a log of which this engine
+//! has committed nothing, or only one commit since SQLite began it anew while the file stayed open; and the log of a file
+//! beside a copy by `VACUUM INTO` that was not written to since.
+//!
+//! [`NativeBackup`]: storage_core::engine::NativeBackup
 
 mod backup;
 mod commit;
@@ -37,6 +44,7 @@ mod engine;
 mod error;
 mod header;
 mod json_view;
+mod lineage;
 mod options;
 mod pool;
 mod powers;

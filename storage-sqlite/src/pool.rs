@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -31,6 +31,10 @@ enum Free {
 impl Pool {
     pub(crate) fn new(path: PathBuf, settings: Settings) -> Self {
         Pool { path, settings, free: Mutex::new(Free::Open(Vec::new())) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A connection outside any transaction: what it reads is the newest.

@@ -9,6 +9,10 @@ pub(crate) const CREATE_HEADER: &str =
     "CREATE TABLE storage_header (name TEXT PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID";
 pub(crate) const PUT_HEADER: &str = "REPLACE INTO storage_header (name, value) VALUES (?1, ?2)";
 pub(crate) const GET_HEADER: &str = "SELECT value FROM storage_header WHERE name = ?1";
+/// Who a store is, and which log it has.
+pub(crate) const GET_LINEAGE: &str = "SELECT name, value FROM storage_header WHERE name IN ('store', 'log')";
+pub(crate) const PUT_LOG: &str = "REPLACE INTO storage_header (name, value) VALUES ('log', ?1)";
+pub(crate) const GET_LOG: &str = "SELECT value FROM storage_header WHERE name = 'log'";
 /// Changes one row, so that the commit around it has something to make durable.
 pub(crate) const COUNT_SYNC: &str = "UPDATE storage_header SET value = value + 1 WHERE name = 'syncs'";
 
@@ -26,6 +30,8 @@ pub(crate) const SCHEMA_LEN: &str = "SELECT count(*) FROM sqlite_schema";
 
 pub(crate) const CHECK: &str = "PRAGMA integrity_check(1)";
 pub(crate) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Looks at the log and moves nothing. Its second column is the number of its pages.
+pub(crate) const LOG_LEN: &str = "PRAGMA wal_checkpoint(NOOP)";
 pub(crate) const VACUUM: &str = "VACUUM";
 pub(crate) const OPTIMIZE: &str = "PRAGMA optimize";
 pub(crate) const FREE_BYTES: &str =

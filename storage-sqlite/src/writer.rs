@@ -4,6 +4,7 @@
 //! a snapshot that moves between threads. Waits are bounded by the busy timeout, as those for other processes are.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,10 @@ use storage_core::{Batch, Durability, Error, Kind, Result};
 
 use crate::commit::apply;
 use crate::connection::{Role, is_idle, kept_value, run};
+use crate::disk::{Log, Salts};
 use crate::error::{self, NAME};
 use crate::pool::Pool;
-use crate::sql;
+use crate::{lineage, sql};
 
 /// How far SQLite makes a commit go before it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,24 @@ pub(crate) struct Writer {
     /// Tells the last state that was seen apart from one that another connection has committed since. `None` where
     /// nothing was seen yet.
     mark: Option<i64>,
+    /// The log, once a commit looked at it.
+    log: Option<Log>,
+    /// The log of which the header is known to know.
+    marked: Option<Salts>,
+}
+
+impl Writer {
+    fn new(connection: Connection) -> Self {
+        Writer { connection, level: None, unsynced: false, mark: None, log: None, marked: None }
+    }
+
+    fn log_salts(&mut self, path: &Path) -> Result<Option<Salts>> {
+        let failed = |cause| error::io("look at the log", cause);
+        if self.log.is_none() {
+            self.log = Log::open(path).map_err(failed)?;
+        }
+        self.log.as_ref().map_or(Ok(None), Log::salts).map_err(failed)
+    }
 }
 
 /// The place of the writer.
@@ -80,8 +100,8 @@ impl Place {
         wait: Duration,
         others: Others,
     ) -> Result<Self> {
-        let mark = mark(&connection)?;
-        let writer = Box::new(Writer { connection, level: None, unsynced: false, mark: Some(mark) });
+        let mark = Some(mark(&connection)?);
+        let writer = Box::new(Writer { mark, ..Writer::new(connection) });
         Ok(Place { held: Mutex::new(Held::Free(writer)), freed: Condvar::new(), wait, others, pool })
     }
 
@@ -248,7 +268,7 @@ impl Drop for Lease {
                 self.place.put(Held::GivenUp);
                 return;
             };
-            *writer = Writer { connection, level: None, mark: None, ..*writer };
+            *writer = Writer { unsynced: writer.unsynced, ..Writer::new(connection) };
         }
         self.place.put(Held::Free(writer));
     }
@@ -277,12 +297,30 @@ impl Writing {
 
     /// Commits a batch, or nothing of it.
     pub(crate) fn commit_batch(mut self, batch: &Batch) -> Result<()> {
-        let done = apply(self.connection(), batch).and_then(|()| self.end());
+        let done = self.mark_log().and_then(|marked| {
+            apply(self.connection(), batch).and_then(|()| self.end())?;
+            self.0.writer_mut().marked = marked;
+            Ok(())
+        });
         if done.is_err() {
             // Some may be on a table that is gone with the transaction that made it.
             self.connection().flush_prepared_statement_cache();
         }
         done
+    }
+
+    /// Has the header know the log that there is now, before anything is written: a large batch begins another.
+    fn mark_log(&mut self) -> Result<Option<Salts>> {
+        let place = Arc::clone(&self.0.place);
+        if place.others == Others::AreShutOut {
+            return Ok(None);
+        }
+        let writer = self.0.writer_mut();
+        let salts = writer.log_salts(place.pool.path())?;
+        if salts.is_none() || salts != writer.marked {
+            lineage::mark(&writer.connection, salts).map_err(|cause| error::failed("commit", cause))?;
+        }
+        Ok(salts)
     }
 
     /// Commits what was written.
