@@ -89,9 +89,15 @@ impl<'a> Options<'a> {
         if let Some(form) = self.word("form", &forms)? {
             options = options.default_form(form);
         }
+        let mut chosen = std::collections::HashSet::new();
         for (name, form) in forms {
-            for keyspace in self.take(name).iter().flat_map(|names| names.split(',')) {
-                storage_core::Keyspace::new(keyspace)?;
+            let names = self.take(name);
+            for keyspace in names.iter().flat_map(|names| names.split(',')) {
+                if !chosen.insert(storage_core::Keyspace::new(keyspace)?) {
+                    return Err(invalid(format!(
+                        "the keyspace {keyspace:?} is named twice in `lines` and `files`"
+                    )));
+                }
                 options = options.form(keyspace, form);
             }
         }

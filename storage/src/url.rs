@@ -137,6 +137,15 @@ impl<'a> Url<'a> {
             Scheme::Redb if self.path.as_os_str().is_empty() => Err(no_file("redb")),
             #[cfg(feature = "sqlite")]
             Scheme::Sqlite if self.path.as_os_str().is_empty() => Err(no_file("sqlite")),
+            #[cfg(feature = "sqlite")]
+            Scheme::Sqlite if !self.is_in_memory() && begins_like_memory(&self.path) => {
+                Err(invalid(format!(
+                    "{} would be a file: a database in memory is `sqlite::memory:` and has no name, and the file of that name \
+                 is `sqlite:./{}`",
+                    self.path.display(),
+                    self.path.display(),
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -150,6 +159,12 @@ fn no_file(engine: &str) -> Error {
     invalid(format!("the URL names no file: `{engine}:` is followed by its path"))
 }
 
+/// Whether somebody meant a database in memory, as other libraries name it.
+#[cfg(feature = "sqlite")]
+fn begins_like_memory(path: &std::path::Path) -> bool {
+    path.as_os_str().as_encoded_bytes().to_ascii_lowercase().starts_with(b":memory")
+}
+
 /// The path of a URL, with its escapes resolved.
 fn file_path(text: &str) -> Result<PathBuf> {
     if text.starts_with("//") && !text.starts_with("///") {
@@ -157,8 +172,11 @@ fn file_path(text: &str) -> Result<PathBuf> {
             format!("{text:?} names a server, and this engine is a file: write the path behind the colon");
         return Err(invalid(message));
     }
-    let text = text.strip_prefix("//").unwrap_or(text);
-    Ok(PathBuf::from(os_string(unescape(text)?)?))
+    let path = unescape(text.strip_prefix("//").unwrap_or(text))?;
+    if path.contains(&0) {
+        return Err(invalid(format!("the path {text:?} has a NUL in it, which no path can have")));
+    }
+    Ok(PathBuf::from(os_string(path)?))
 }
 
 /// What a text with escapes stands for.

@@ -97,6 +97,14 @@ fn what_cannot_be_understood_is_named() {
         ("fs:", "names no file"),
         ("fs:a?form=xml", "lines, files"),
         ("fs:a?files=Notes", "Notes"),
+        ("fs:a?files=notes,notes", "\"notes\" is named twice"),
+        ("fs:a?files=notes,other&lines=notes", "\"notes\" is named twice"),
+        ("fs:a%00", "NUL"),
+        ("redb:a%00b", "NUL"),
+        ("sqlite:a%00b", "NUL"),
+        ("sqlite::memory:x", "`sqlite::memory:`"),
+        ("sqlite::memory", "`sqlite::memory:`"),
+        ("sqlite::Memory:", "`sqlite:./:Memory:`"),
         ("fs:a?read_only=true", "no option \"read_only\""),
         ("sqlite::memory:?read_only=true", "no option \"read_only\""),
         ("sqlite::memory:?temp_store=disk", "memory, file"),
@@ -216,6 +224,23 @@ fn copy_goes_from_url_to_url() {
     assert_eq!(again.kind(), Kind::Invalid);
     let db = storage::open(&to).unwrap();
     assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn path_with_a_nul_is_invalid_on_every_engine() {
+    use storage::engines::{storage_fs::FsOptions, storage_redb::RedbOptions, storage_sqlite::SqliteOptions};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a\0b");
+    for opened in [
+        FsOptions::at(&path).open().map(drop),
+        RedbOptions::at(&path).open().map(drop),
+        RedbOptions::at(&path).journalled().map(drop),
+        SqliteOptions::at(&path).open().map(drop),
+    ] {
+        let error = opened.expect_err("it is no path");
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
