@@ -47,8 +47,7 @@ pub(crate) fn check_finished<E: Engine>(engine: &E) -> Result<()> {
     match engine.get(unfinished(), MARK)? {
         None => Ok(()),
         Some(_) => {
-            let message =
-                "the store is part of a copy that did not come to its end: copy again into an empty one";
+            let message = "the store holds part of a copy that did not come to its end: delete its files, and copy again";
             Err(Error::invalid(message).in_engine(engine.capabilities().name))
         }
     }
@@ -64,7 +63,7 @@ impl<E: Engine> Database<E> {
     ///
     /// `Invalid` if `target` holds anything or cannot be written. `Corrupt` names the record that could not be read
     /// here, or that does not read back the same there. After any error `target` holds part of a copy, which no database
-    /// opens.
+    /// opens and into which nothing is copied: delete its files, and copy again.
     ///
     /// ```
     /// use storage_core::{AnyEngine, Database, Keyspace};
@@ -108,10 +107,11 @@ fn check_empty<T: Engine>(target: &T) -> Result<()> {
     if target.capabilities().access == Access::ReadOnly {
         return Err(Error::invalid("the store to copy into is open read-only").in_engine(name));
     }
+    check_finished(target)?;
     let snapshot = target.snapshot(Intent::Read)?;
     for keyspace in target.keyspaces()? {
         if snapshot.range(keyspace, &KeyRange::all(), Direction::Forward)?.advance()? {
-            let message = "the store to copy into is not empty";
+            let message = "the store to copy into is not empty: copy into a new one";
             return Err(Error::invalid(message).in_engine(name).in_keyspace(keyspace));
         }
     }

@@ -122,8 +122,12 @@ pub(crate) fn copy_that_ended_early_is_no_database<S: Subject>(subject: &S) -> R
     });
     refused(Kind::Full, from.copy_to(&target, |_| ()));
     script.let_commits_pass();
-    refused(Kind::Invalid, Database::with_options(target.clone(), quiet()));
-    refused(Kind::Invalid, from.copy_to(&target, |_| ()));
+    for error in [
+        refused(Kind::Invalid, Database::with_options(target.clone(), quiet())),
+        refused(Kind::Invalid, from.copy_to(&target, |_| ())),
+    ] {
+        assert!(error.to_string().contains("delete its files, and copy again"), "{error}");
+    }
     Ok(())
 }
 
