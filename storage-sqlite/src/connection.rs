@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
-use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionState};
+use rusqlite::{CachedStatement, Connection, MAIN_DB, OpenFlags, TransactionState};
 use storage_core::{Access, Keyspace, Result};
 
 use crate::error;
@@ -53,8 +53,19 @@ pub(crate) fn open(path: &Path, settings: &Settings, role: Role) -> Result<Conne
         _ => Connection::open_with_flags(path, flags),
     };
     let connection = opened.map_err(|cause| error::failed("open", cause))?;
+    if role == Role::Write {
+        check_writable(&connection)?;
+    }
     configure(&connection, settings, role).map_err(|cause| error::failed("open", cause))?;
     Ok(connection)
+}
+
+/// SQLite opens what it may not write to read it, and tells with the first commit.
+fn check_writable(connection: &Connection) -> Result<()> {
+    match connection.is_readonly(MAIN_DB).map_err(|cause| error::failed("open", cause))? {
+        true => Err(error::read_only()),
+        false => Ok(()),
+    }
 }
 
 fn configure(connection: &Connection, settings: &Settings, role: Role) -> rusqlite::Result<()> {
@@ -186,6 +197,15 @@ mod tests {
 
     fn code(done: rusqlite::Result<()>) -> Option<i32> {
         done.err().and_then(|cause| cause.sqlite_error().map(|error| error.extended_code))
+    }
+
+    #[test]
+    fn connection_that_cannot_write_is_no_writer() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = |flags| Connection::open_with_flags(file.path(), flags).unwrap();
+        check_writable(&open(OpenFlags::SQLITE_OPEN_READ_WRITE)).unwrap();
+        let refused = check_writable(&open(OpenFlags::SQLITE_OPEN_READ_ONLY)).unwrap_err();
+        assert_eq!(refused.kind(), storage_core::Kind::Unavailable);
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub(crate) fn foreign() -> Error {
     Error::new(Kind::ForeignCommit, "another process has committed").in_engine(NAME).during("commit")
 }
 
+/// The error of a file that SQLite could only open to read it, and that is to be written.
+#[cold]
+pub(crate) fn read_only() -> Error {
+    let message = "this process may not write the file: give it the right to, or open it read-only";
+    Error::new(Kind::Unavailable, message).in_engine(NAME).during("open")
+}
+
 /// An error that SQLite does not know of.
 #[cold]
 pub(crate) fn invalid(doing: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -133,7 +140,7 @@ fn classify_io(kind: io::ErrorKind) -> (Kind, &'static str) {
         }
         Io::NotFound => (Kind::Invalid, "there is no such file, or no directory for it"),
         Io::AlreadyExists => (Kind::Invalid, "the file is there already"),
-        Io::IsADirectory | Io::NotADirectory | Io::InvalidFilename => {
+        Io::IsADirectory | Io::NotADirectory | Io::InvalidFilename | Io::InvalidInput => {
             (Kind::Invalid, "the path is no file's")
         }
         _ => (Kind::Unavailable, "the file cannot be read or written"),

@@ -232,7 +232,8 @@ impl SqliteOptions {
     ///
     /// `Invalid` if the file is missing and may not be created, is no database, belongs to another program, is not in
     /// WAL mode or has a newer format, if the log beside it is not its own, and for settings that SQLite does not take;
-    /// `Corrupt` if it is damaged; `Busy` if others hold it for longer than the busy timeout.
+    /// `Corrupt` if it is damaged; `Unavailable` if this process may not write it, unless it is only read; `Busy` if others
+    /// hold it for longer than the busy timeout.
     pub fn open(self) -> Result<SqliteEngine> {
         let place = self.0.place.clone();
         SqliteEngine::with_settings(self.0).map_err(|error| match place {

@@ -161,6 +161,7 @@ fn missing_file_is_created_only_where_that_is_asked_for() {
     SqliteOptions::at(folder.path()).must_exist().open().unwrap();
     assert_eq!(folder.names(), ["store.db"], "closing left something beside the file");
     refused(Kind::Invalid, SqliteEngine::open(folder.0.path().join("no directory/store.db")));
+    refused(Kind::Invalid, SqliteEngine::open(folder.0.path().join("a\0b.db")));
 }
 
 #[test]
@@ -297,6 +298,23 @@ fn whoever_holds_the_lock_too_long_is_waited_for_and_then_told() {
     theirs.execute_batch("ROLLBACK").unwrap();
     db.put(notes(), "a", "3").unwrap();
     db.sync().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn file_that_may_not_be_written_is_refused_unless_it_is_only_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    filled(&folder.path()).close().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o400)).unwrap();
+    if fs::OpenOptions::new().write(true).open(folder.path()).is_ok() {
+        println!("not tried: this user writes whatever the permissions");
+        return;
+    }
+    let error = refused(Kind::Unavailable, SqliteEngine::open(folder.path()));
+    assert!(error.to_string().contains("may not write the file"), "{error}");
+    let db = Database::new(SqliteOptions::at(folder.path()).read_only().open().unwrap()).unwrap();
+    assert_eq!(db.get(notes(), "a").unwrap().as_deref(), Some(b"1".as_slice()));
 }
 
 #[test]
