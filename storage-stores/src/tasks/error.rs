@@ -63,8 +63,12 @@ pub enum TaskError {
         /// From when on it can be claimed.
         not_before: Timestamp,
     },
-    /// The claim is held no more: its lease ran out, and the task was claimed again.
-    #[error("task {id:?} is in attempt {found}, not {expected}")]
+    /// The claim is held no more: its lease ran out and the task was claimed again, or it was removed and saved anew. What
+    /// the worker did must not count.
+    #[error(
+        "the claim of task {id:?} is held no more: since its attempt {expected} the task was claimed again or saved anew, \
+         and is in attempt {found}; drop this result, and extend the lease in time"
+    )]
     Conflict {
         /// The task.
         id: String,
