@@ -73,10 +73,14 @@ pub(crate) type Replayed = HashMap<(Keyspace, Key), Vec<u32>>;
 
 impl FsEngine {
     pub(crate) fn open(settings: Settings, journal: JournalOptions) -> Result<Journal<FsEngine>> {
-        let lock = take(&settings)?;
-        let tree: Arc<dyn Tree> = Arc::new(OsTree::new(settings.root.clone()));
-        let engine = FsEngine::assemble(tree, settings, Some(lock))?;
-        engine.journalled(journal)
+        let root = settings.root.clone();
+        let open = || {
+            let lock = take(&settings)?;
+            let tree: Arc<dyn Tree> = Arc::new(OsTree::new(settings.root.clone()));
+            let engine = FsEngine::assemble(tree, settings, Some(lock))?;
+            engine.journalled(journal)
+        };
+        open().map_err(|error| error::below(&root, error))
     }
 
     /// Opens what a tree holds, or makes a store of it.
@@ -180,9 +184,19 @@ impl Shared {
         }
     }
 
+    /// The value of a record, which is not kept for it.
+    pub(crate) fn value_aside(&self, keyspace: Keyspace, key: &[u8], cell: &Cell) -> Result<FsValue> {
+        cell.value(&*self.tree, keyspace, key).map_err(|error| self.below(error))
+    }
+
+    /// Names the root in an error.
+    pub(crate) fn below(&self, error: Error) -> Error {
+        error::below(&self.settings.root, error)
+    }
+
     /// The value of a record, which is kept in memory from now on.
     pub(crate) fn value(&self, keyspace: Keyspace, key: &[u8], cell: &Arc<Cell>) -> Result<FsValue> {
-        let value = cell.value(&*self.tree, keyspace, key)?;
+        let value = self.value_aside(keyspace, key, cell)?;
         if let FsValue::Owned(bytes) = &value {
             self.cache.keep(cell, bytes);
         }
@@ -305,7 +319,7 @@ impl Journalled for FsEngine {
 
     fn checkpoint(&self, epochs: Epochs, synced: u64) -> Result<u64> {
         self.shared.check_open()?;
-        self.shared.checkpoint(epochs, synced)
+        self.shared.checkpoint(epochs, synced).map_err(|error| self.shared.below(error))
     }
 
     fn unsaved_bytes(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 
 use storage_core::{Error, Kind, Result};
 
@@ -30,6 +31,26 @@ pub(crate) fn no_place(root: &str, cause: io::Error) -> Error {
         _ => return io("open", root, cause),
     };
     invalid("open", format!("{message} {}", shown(root))).caused_by(cause)
+}
+
+/// The error of a record's file that is not what was written.
+#[cold]
+pub(crate) fn edited(path: &str) -> Error {
+    let message = format!(
+        "{} is missing or not as it was written: `FsEngine::rescan` finds what somebody did to it, and `adopt` takes it over",
+        shown(path)
+    );
+    corrupt("read", message)
+}
+
+/// Names the root of the store, where the error names only what is below it.
+#[cold]
+pub(crate) fn below(root: &Path, error: Error) -> Error {
+    let root = root.display().to_string();
+    match error.to_string().contains(&root) {
+        true => error,
+        false => error.about(root),
+    }
 }
 
 fn shown(path: &str) -> String {

@@ -7,45 +7,48 @@ use storage_core::engine::{
 };
 use storage_core::{Batch, Change, Durability, Keyspace, Payload, Record, Result, STAMP_LEN, Write};
 
-use crate::engine::FsEngine;
+use crate::engine::{FsEngine, Shared};
 use crate::segment::Segments;
 use crate::state::Where;
 
 /// It reads every line and every file. Commits wait only where they need a checkpoint.
 impl Check for FsEngine {
     fn check(&self) -> Result<Checked> {
-        let shared = &self.shared;
-        shared.check_open()?;
-        let writer = shared.writer.lock();
-        let pending = shared.pending.lock().records();
-        let mut bytes = 0;
-        for segments in writer.segments() {
-            bytes += segments.len();
-            for extent in &segments.extents {
-                extent.segment.each_line("check", segments.keyspace, extent.len, |_, _| ())?;
-            }
-        }
-        for (keyspace, records) in writer.on_disk().keyspaces() {
-            for (key, cell) in records {
-                if pending.contains(&(keyspace, key.clone())) {
-                    continue;
-                }
-                let value = cell.read_disk(&*shared.tree, keyspace, key)?;
-                cell.stamp.verify(keyspace, key, value.as_ref())?;
-                if let Some(Where::File { identity, .. }) = cell.place().disk.map(|disk| disk.value) {
-                    bytes += identity.len;
-                }
-            }
-        }
-        Ok(Checked { bytes })
+        self.shared.check_open()?;
+        check(&self.shared).map_err(|error| self.shared.below(error))
     }
+}
+
+fn check(shared: &Shared) -> Result<Checked> {
+    let writer = shared.writer.lock();
+    let pending = shared.pending.lock().records();
+    let mut bytes = 0;
+    for segments in writer.segments() {
+        bytes += segments.len();
+        for extent in &segments.extents {
+            extent.segment.each_line("check", segments.keyspace, extent.len, |_, _| ())?;
+        }
+    }
+    for (keyspace, records) in writer.on_disk().keyspaces() {
+        for (key, cell) in records {
+            if pending.contains(&(keyspace, key.clone())) {
+                continue;
+            }
+            let value = cell.read_disk(&*shared.tree, keyspace, key)?;
+            cell.stamp.verify(keyspace, key, value.as_ref())?;
+            if let Some(Where::File { identity, .. }) = cell.place().disk.map(|disk| disk.value) {
+                bytes += identity.len;
+            }
+        }
+    }
+    Ok(Checked { bytes })
 }
 
 /// It writes the lines that are true into new segments. A snapshot goes on reading the old ones.
 impl Compact for FsEngine {
     fn compact(&self) -> Result<Compacted> {
         self.shared.check_open()?;
-        self.shared.compact()
+        self.shared.compact().map_err(|error| self.shared.below(error))
     }
 }
 

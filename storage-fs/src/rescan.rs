@@ -65,8 +65,12 @@ impl FsEngine {
     ///
     /// [`Journal::checkpoint`]: storage_core::journal::Journal::checkpoint
     pub fn rescan(&self) -> Result<Rescan> {
+        self.shared.check_open()?;
+        self.look().map_err(|error| self.shared.below(error))
+    }
+
+    fn look(&self) -> Result<Rescan> {
         let shared = &self.shared;
-        shared.check_open()?;
         let writer = shared.writer.lock();
         let pending = shared.pending.lock().records();
         let mut rescan = Rescan {

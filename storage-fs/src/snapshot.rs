@@ -117,7 +117,7 @@ impl Cursor for FsCursor<'_> {
             Some(value) => value,
             None => {
                 let (key, cell) = self.place();
-                cell.value(&*self.shared.tree, self.keyspace, key)?
+                self.shared.value_aside(self.keyspace, key, cell)?
             }
         };
         Ok(self.value.insert(value))

@@ -190,7 +190,11 @@ impl Cell {
                 read_line(&segment, form, at, len)
             }
             Where::File { extension, identity } => {
-                read_file(tree, &files::path(keyspace, key, *extension), identity.len)
+                let path = files::path(keyspace, key, *extension);
+                read_file(tree, &path, identity.len).and_then(|value| {
+                    // Core would find it as well, and not know what can be done.
+                    self.stamp.verify(keyspace, key, &value).map(|()| value).map_err(|_| error::edited(&path))
+                })
             }
             Where::Aside { file, len } => read_file(tree, &file.path, *len),
         };
@@ -207,9 +211,11 @@ fn read_line(segment: &Segment, form: Form, at: u64, len: u32) -> Result<Vec<u8>
 
 fn read_file(tree: &dyn Tree, path: &str, len: u64) -> Result<Vec<u8>> {
     let len = usize::try_from(len).map_err(|_| error::corrupt("read", "a value is too long"))?;
+    use std::io::ErrorKind;
     tree.read(path, len).map_err(|cause| match cause.kind() {
-        // It was written, and nobody but the engine may take it away.
-        std::io::ErrorKind::NotFound => error::corrupt("read", format!("{path} is missing")),
+        ErrorKind::NotFound | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            error::edited(path).caused_by(cause)
+        }
         _ => error::io("read", path, cause),
     })
 }

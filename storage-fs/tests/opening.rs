@@ -86,7 +86,8 @@ fn files(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 /// Opening fails, and changes no byte.
 fn refused_untouched(place: &Place, kind: Kind, named: &str) {
     let before = files(&place.root());
-    refused(kind, named, place.open());
+    let error = refused(kind, named, place.open()).to_string();
+    assert!(error.contains(&place.root().display().to_string()), "{error}");
     assert!(before == files(&place.root()), "opening changed something");
 }
 

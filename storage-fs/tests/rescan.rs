@@ -75,6 +75,9 @@ fn edits_additions_and_removals_are_found_and_taken_over() {
     let db = place.open();
     ["edited", "removed", "left"].into_iter().for_each(|name| put(&db, name, "[1]"));
     assert_eq!(rescan(&db), Rescan::default());
+    place.write("notes/edited.json", "[2]");
+    let error = db.get(notes(), key("edited")).unwrap_err().to_string();
+    assert!(error.contains("`FsEngine::rescan`"), "of the same length: {error}");
     place.write("notes/edited.json", "[1, 2]");
     place.write("notes/added.json", "[3]");
     fs::remove_file(place.path("notes/removed.json")).unwrap();
@@ -87,7 +90,12 @@ fn edits_additions_and_removals_are_found_and_taken_over() {
     assert_eq!(found(&changes), expected);
     assert!(changes.strange.is_empty() && changes.kept.is_empty(), "{changes:?}");
     for name in ["edited", "removed"] {
-        assert_eq!(db.get(notes(), key(name)).unwrap_err().kind(), Kind::Corrupt);
+        let error = db.get(notes(), key(name)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corrupt);
+        let root = place.path("").parent().unwrap().display().to_string();
+        for part in ["`FsEngine::rescan`", "`adopt`", &format!("notes/{name}.json"), &root] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
     assert!(db.get(notes(), key("added")).unwrap().is_none());
     assert_eq!(adopted(&db), 3);
