@@ -141,7 +141,7 @@ impl FsOptions {
     ///
     /// `Busy` if it is open elsewhere; `Invalid` if it is missing and may not be created, if the root is a file or a
     /// directory that holds something else, or if it has a newer format or the journal of another store; `Corrupt` if
-    /// it is damaged or its journal is missing; `Full` or `Unavailable` if the disk fails.
+    /// it is damaged, or was not closed and its journal is missing; `Full` or `Unavailable` if the disk fails.
     pub fn open(self) -> Result<Journal<FsEngine>> {
         FsEngine::open(self.settings, self.journal.with_large(Large::Aside))
     }

@@ -31,6 +31,18 @@ impl Place {
         open(&self.root())
     }
 
+    /// The same as a process left it that ended without closing.
+    fn not_closed() -> Self {
+        let (place, copy) = (Place::new(), Place::new());
+        let _running = filled(&place.root());
+        for (path, content) in files(&place.root()) {
+            let path = copy.root().join(path.strip_prefix(place.root()).unwrap());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        copy
+    }
+
     /// A store with records in both forms, which was closed.
     fn closed() -> Self {
         let place = Place::new();
@@ -217,11 +229,26 @@ fn missing_manifest_is_told_whatever_else_is_there() {
 }
 
 #[test]
-fn missing_journal_is_told() {
+fn missing_journal_of_a_store_that_was_not_closed_is_told() {
     for name in NAMES {
-        let place = Place::closed();
+        let place = Place::not_closed();
         fs::remove_file(place.own(name)).unwrap();
         refused_untouched(&place, Kind::Corrupt, name);
+    }
+}
+
+#[test]
+fn closed_store_needs_no_journal() {
+    for missing in [&NAMES[..1], &NAMES[1..], &NAMES[..]] {
+        let place = Place::closed();
+        missing.iter().for_each(|name| fs::remove_file(place.own(name)).unwrap());
+        let db = place.open().unwrap();
+        holds_all(&db);
+        db.put(notes(), "b", "3").unwrap();
+        drop(db);
+        let db = place.open().unwrap();
+        holds_all(&db);
+        assert_eq!(&*db.get(notes(), "b").unwrap().unwrap(), b"3");
     }
 }
 

@@ -113,16 +113,35 @@ fn file_that_lacks_what_its_journal_holds_is_not_only_read() {
 }
 
 #[test]
-fn missing_journal_is_refused() {
+fn missing_journal_of_a_store_that_was_not_closed_is_refused() {
     for index in 0..2 {
-        let place = Place::new();
-        journalled(&place.path()).close().unwrap();
+        let running = Place::new();
+        let _db = journalled(&running.path());
+        let place = running.copy();
         fs::remove_file(place.journal(index)).unwrap();
         let error = refused(Kind::Corrupt, options(&place.path()).journalled());
         assert!(error.to_string().contains(&format!("journal-{index} is missing")), "{error}");
         refused(Kind::Corrupt, options(&place.path()).open());
         refused(Kind::Corrupt, options(&place.path()).read_only().open());
         assert!(!place.journal(index).exists(), "what was refused was written to");
+    }
+}
+
+#[test]
+fn closed_store_needs_no_journal() {
+    for missing in [0..1, 1..2, 0..2] {
+        let place = Place::new();
+        let db = journalled(&place.path());
+        db.put(notes(), "a", "1").unwrap();
+        db.close().unwrap();
+        drop(db);
+        missing.clone().for_each(|index| fs::remove_file(place.journal(index)).unwrap());
+        let reading = Database::new(options(&place.path()).read_only().open().unwrap()).unwrap();
+        assert_eq!(keys(&reading), "a");
+        drop(reading);
+        let db = journalled(&place.path());
+        db.put(notes(), "b", "2").unwrap();
+        assert_eq!(keys(&journalled(&place.copy().path())), "a b");
     }
 }
 

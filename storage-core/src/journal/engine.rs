@@ -346,7 +346,7 @@ impl<E: Journalled> Engine for Journal<E> {
 }
 
 impl<E: Journalled> Shared<E> {
-    /// Makes everything durable in the engine, together with epochs that no file has begun.
+    /// Makes everything durable in the engine, together with epochs that no file has begun: the files can be lost.
     fn retire_records(&self) -> Result<()> {
         let _turn = self.turn.lock();
         let _alone = self.checkpointing.lock();
@@ -354,7 +354,7 @@ impl<E: Journalled> Shared<E> {
         let synced = log.sync()?;
         log.break_off();
         let epochs = super::Epochs { files: log.epochs(), presence: Presence::Present };
-        self.engine.checkpoint(epochs.next(Presence::Present), synced).map_err(recovery::not_committed)?;
+        self.engine.checkpoint(epochs.next(Presence::Absent), synced).map_err(recovery::not_committed)?;
         // What cannot be removed is when the journal is opened.
         aside::remove_all(&*self.disk).ok();
         Ok(())

@@ -24,7 +24,7 @@ const LEN_MIN: u64 = 2 * RECORDS_AT;
 /// Applies what the journal holds, and begins it anew with files of `len` bytes. It is created if there is none.
 ///
 /// `Invalid` if a file belongs to another store, or to a newer copy of this one, or has a newer format; `Corrupt` if
-/// one is missing or damaged, or lacks a version. In all of these cases the journal stays as it is, and the engine
+/// one is damaged, lacks a version, or is missing although the store was not closed. In all of these cases the journal stays as it is, and the engine
 /// takes at most what precedes the damage. `Full` where there is no room for what it holds: nothing of it is lost, and
 /// opening can be tried again.
 pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) -> Result<Log> {
@@ -121,7 +121,7 @@ pub fn is_applied<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk) -> Result
 /// The files as they were found.
 struct Opened {
     mark: Mark,
-    /// The files and their headers, where the engine says that it has a journal.
+    /// The files and their headers, where both are there.
     files: Option<[(JournalFile, Header); 2]>,
     has_leftovers: bool,
 }
@@ -133,13 +133,13 @@ impl Opened {
         let files = [looker.look(disk, 0)?, looker.look(disk, 1)?];
         let has_leftovers = files.iter().any(Option::is_some);
         let files = match (mark.epochs.presence, files) {
+            (_, [Some(first), Some(second)]) => Some([first, second]),
             (Presence::Absent, _) => None,
-            (Presence::Present, [Some(first), Some(second)]) => Some([first, second]),
             (Presence::Present, [first, _]) => {
                 let missing = super::file::NAMES[usize::from(first.is_some())];
                 let message = format!(
-                    "the store has a journal, and its file {missing} is missing: put it back, or all files of an \
-                     older backup"
+                    "the store was not closed, and {missing} of its journal is missing: put it back, or all files of \
+                     an older backup"
                 );
                 return Err(error::corrupt(looker.engine, message));
             }
