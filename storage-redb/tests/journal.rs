@@ -120,7 +120,7 @@ fn missing_journal_of_a_store_that_was_not_closed_is_refused() {
         let place = running.copy();
         fs::remove_file(place.journal(index)).unwrap();
         let error = refused(Kind::Corrupt, options(&place.path()).journalled());
-        assert!(error.to_string().contains(&format!("journal-{index} is missing")), "{error}");
+        assert!(error.to_string().contains(&format!("journal-{index} of its journal is missing")), "{error}");
         refused(Kind::Corrupt, options(&place.path()).open());
         refused(Kind::Corrupt, options(&place.path()).read_only().open());
         assert!(!place.journal(index).exists(), "what was refused was written to");
