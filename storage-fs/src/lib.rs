@@ -32,10 +32,13 @@
 //! A tuple key reads as its elements between commas, other bytes behind a `=`; a capital letter is `+` and the small
 //! one, an integer `#` and its digits, anything unsafe `%` and two hexadecimal digits.
 //!
+//! The journal belongs to the files until the store is closed: then they have everything, and are whole without it.
+//!
 //! # Other hands
 //! A record in a file of its own that somebody edits, adds or removes is found by [`FsEngine::rescan`] and taken over
-//! by [`adopt`], with its index entries. Until then a changed file reads as `Corrupt`, and the engine never overwrites
-//! it: what it has to replace goes to `.storage/kept/`. Lines are the engine's alone; editing them is damage.
+//! by [`adopt`], with its index entries. Until then a changed file reads as `Corrupt`, which says so, and the engine
+//! never overwrites it: what it has to replace goes to `.storage/kept/`. Lines are the engine's alone; editing them is
+//! damage.
 
 mod cache;
 mod checkpoint;
