@@ -222,4 +222,10 @@ mod tests {
         assert_eq!(error.storage().map(Error::kind), Some(Kind::Conflict));
         assert!(matches!(TaskError::from(Error::new(Kind::Closed, "closed")), TaskError::Closed));
     }
+
+    #[test]
+    fn claim_that_is_held_no_more_says_so_also_in_the_same_attempt() {
+        let told = TaskError::Conflict { id: "a".to_owned(), expected: 1, found: 1 }.to_string();
+        assert!(told.contains("is held no more") && told.contains("saved anew"), "{told}");
+    }
 }
