@@ -90,6 +90,9 @@ macro_rules! for_each_session_case {
                 shared_messages_are_found_in_each_session
                 users_do_not_find_each_other
                 index_is_made_of_what_is_there_and_stays
+                index_is_kept_by_handles_that_were_there_before
+                index_cut_short_is_finished_later
+                index_made_while_others_write_misses_nothing
                 many_messages_are_found_among_many_more
                 what_is_no_query_is_refused
             }

@@ -13,7 +13,10 @@ fn deferred<S: Subject>(subject: &S) -> Result<Sessions<S::Engine>> {
 }
 
 /// What each of `count` threads that begin together came to.
-fn race<T: Send>(count: usize, task: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<Result<T>>> {
+pub(crate) fn race<T: Send>(
+    count: usize,
+    task: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<Result<T>>> {
     crate::task_case::race(count, task).map_err(|error| match error {
         storage_stores::tasks::TaskError::Storage(error) => error.into(),
         error => panic!("a race of threads failed: {error}"),

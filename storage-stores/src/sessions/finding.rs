@@ -55,7 +55,8 @@ impl<E: Engine> Sessions<E> {
     /// (`name:`, `prompt:`, `tags:`, `content:`). Case and diacritics do not count. What one message has is looked for
     /// in one message, and what a session says of itself, in name, prompt and tags together.
     ///
-    /// `InvalidArgument` if the store has no index, and for a query without words.
+    /// `NoTextIndex` if the store has no index, or one that is still being made; `InvalidArgument` for a query without
+    /// words.
     ///
     /// ```
     /// use storage_core::Database;
@@ -73,9 +74,10 @@ impl<E: Engine> Sessions<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, query: &str, limit: usize) -> Result<Findings> {
-        let texts = self.texts()?;
-        let query = texts.parse(query).map_err(|error| SessionError::invalid(error.to_string()))?;
         let snapshot = self.store.db.snapshot()?;
+        self.store.check_texts(&snapshot)?;
+        let texts = &self.store.texts;
+        let query = texts.parse(query).map_err(|error| SessionError::invalid(error.to_string()))?;
         let mut asked = limit;
         loop {
             let hits = texts.search(&snapshot, &*self.user, &query, asked)?;

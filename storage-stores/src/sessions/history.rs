@@ -9,7 +9,7 @@ use super::conversation::ChatMessage;
 use super::error::Result;
 use super::ids::id_text;
 use super::layout;
-use super::store::Sessions;
+use super::store::{Sessions, Writing};
 use super::stored::{Draft, End, Header, Kept, Span, StoredId, StoredMessage, encode, fresh, slice};
 
 /// The most messages of a chunk, and about the most bytes of one with several. A chunk is read whole, so it is no
@@ -127,7 +127,9 @@ impl<E: Engine> Sessions<E> {
             None => Err(missing(position).at(keyspace, &key).into()),
         }
     }
+}
 
+impl<E: Engine> Writing<'_, E> {
     /// Puts messages behind the last one.
     pub(super) fn append_drafts(
         &self,
