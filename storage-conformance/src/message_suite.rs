@@ -128,6 +128,7 @@ macro_rules! for_each_message_case {
                 since_is_inclusive_and_until_exclusive
                 times_and_positions_hold_together
                 many_messages_are_read_by_time
+                pages_without_a_message_in_time_say_where_to_go_on
             }
             namespaces {
                 case_81_namespaces_are_apart
