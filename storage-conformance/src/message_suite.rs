@@ -173,6 +173,9 @@ macro_rules! for_each_message_case {
                 types_of_imported_messages_are_found
                 imported_times_are_read_in_any_order
                 imports_and_writes_at_once_agree
+                times_of_a_stream_may_not_follow_its_positions
+                imported_null_is_none
+                positions_end_without_harm
             }
             consumers {
                 positions_are_stored_and_forgotten
