@@ -187,6 +187,9 @@ macro_rules! for_each_message_case {
                 arguments_of_leases_are_checked
                 one_of_many_gets_each_place
             }
+            histories {
+                random_histories_agree_with_a_plain_list
+            }
             races {
                 case_102_writers_of_a_hundred_streams
                 case_103_one_of_ten_gets_the_expected_version
