@@ -55,6 +55,7 @@ macro_rules! for_each_session_case {
                 parent_and_branch_do_not_see_each_other
                 case_29_saved_branch_has_ids_of_its_own
                 case_31_children_of_a_deleted_session_are_roots
+                what_nobody_shares_goes_with_its_session
             }
             merging {
                 case_17_continuation_is_put_behind

@@ -176,6 +176,7 @@ impl<E: Engine> Writing<'_, E> {
             .map(|kept| Draft { message: &kept.message, id: kept.id.clone(), time: kept.message.timestamp })
             .collect();
         self.append_drafts(txn, header, &drafts)?;
+        self.cut_unshared(txn, &before, &header.spans)?;
         self.release(txn, &before, &header.spans)
     }
 
@@ -193,19 +194,37 @@ impl<E: Engine> Writing<'_, E> {
         let before = std::mem::replace(&mut header.spans, left);
         header.end = match header.spans.last() {
             Some(last) if last.copy.is_none() && self.shared_len(txn, last.segment())? <= last.end() => {
-                self.cut_segment(txn, last)?;
                 End::Open
             }
             _ => End::Closed,
         };
+        self.cut_unshared(txn, &before, &header.spans)?;
         self.release(txn, &before, &header.spans)
     }
 
-    /// Deletes what stands behind a span in its segment.
-    fn cut_segment(&self, txn: &mut Transaction<'_, E>, span: &Span) -> Result<()> {
-        let (segment, end) = (span.segment(), span.end());
+    /// Deletes what a session had to itself in the segments that it began, and drops with the spans `left` instead of
+    /// `before`.
+    pub(super) fn cut_unshared(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        before: &[Span],
+        left: &[Span],
+    ) -> Result<()> {
+        for span in before.iter().filter(|span| span.copy.is_none()) {
+            let own = left.iter().find(|own| own.copy.is_none() && own.segment == span.segment);
+            let end = own.map_or(0, Span::end).max(self.shared_len(txn, span.segment())?);
+            // A segment without any of it goes as a whole.
+            if (1..span.end()).contains(&end) {
+                self.cut_segment(txn, span.segment(), end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what stands in a segment from a position on that is not its first.
+    fn cut_segment(&self, txn: &mut Transaction<'_, E>, segment: Uuid, end: u64) -> Result<()> {
         self.forget_messages(txn, segment, end)?;
-        let last = self.chunks(txn, &Span { from: end - 1, len: 1, ..*span })?.pop();
+        let last = self.chunks(txn, &Span { from: end - 1, ..Span::own(segment, 1) })?.pop();
         let last = last.expect("the chunks of one message are one");
         let kept_len = usize::try_from(end - last.start).expect("a chunk has few messages");
         if kept_len < last.messages.len() {

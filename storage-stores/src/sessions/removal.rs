@@ -75,6 +75,11 @@ impl<E: Engine> Writing<'_, E> {
     fn remove(&self, txn: &mut Transaction<'_, E>, id: &str) -> Result<()> {
         let (listed, segments, parents): (_, Vec<Uuid>, _) = match self.header(txn, id) {
             Ok(header) => {
+                match self.cut_unshared(txn, &header.spans, &[]) {
+                    // What cannot be read stays with those who share it.
+                    Err(SessionError::Corrupt { .. }) => {}
+                    cut => cut?,
+                }
                 let listed = layout::listed_key(&self.user, header.updated, id)?;
                 (
                     Some(listed),
