@@ -198,6 +198,7 @@ macro_rules! for_each_message_case {
                 case_106_readers_of_versions_then_write
                 case_107_writers_of_two_namespaces
                 case_108_reader_with_a_checkpoint_misses_nothing
+                deletions_imports_and_writes_at_once_are_read_once
                 one_of_many_repeats_writes
             }
             subscriptions {
