@@ -29,6 +29,7 @@ macro_rules! for_each_session_case {
                 messages_without_ids_get_them_once
                 messages_are_moved_removed_and_put_back
                 arguments_are_checked_before_anything_is_written
+                maps_of_any_numbers_and_depth_come_back
                 parts_of_a_session_are_read_by_their_places
             }
             appending {

@@ -61,7 +61,7 @@ pub use conversation::{ChatMessage, Conversation, Role};
 pub use error::{Result, SessionError};
 pub use exporting::ExportFormat;
 pub use finding::{Findings, FoundText};
-pub use json::JsonMap;
+pub use json::{JSON_DEPTH_MAX, JsonMap};
 pub use listing::{SessionInfo, SessionListing, SessionPage};
 pub use merging::{MergeKind, MergeOptions, Merged};
 pub use saving::Appended;

@@ -6,6 +6,7 @@ use super::conversation::ChatMessage;
 use super::error::{Result, SessionError};
 use super::history::Blobs;
 use super::ids::check_distinct;
+use super::json::check_depth;
 use super::layout;
 use super::listing::SessionInfo;
 use super::session::Session;
@@ -84,6 +85,7 @@ impl<E: Engine> Sessions<E> {
         messages: &[ChatMessage],
         expected_version: Option<u64>,
     ) -> Result<Appended> {
+        check_messages(messages)?;
         self.write(|writing, txn| {
             let mut header = self.header(txn, id)?;
             check_version(id, &header, expected_version)?;
@@ -243,6 +245,17 @@ pub(super) fn check(session: &Session) -> Result<()> {
     check_id(&session.id)?;
     if !session.conversation.temperature.is_finite() {
         return Err(SessionError::invalid("the temperature of a conversation is no number"));
+    }
+    for map in [&session.config, &session.metadata, &session.conversation.metadata] {
+        check_depth(map)?;
+    }
+    check_messages(&session.conversation.messages)
+}
+
+fn check_messages(messages: &[ChatMessage]) -> Result<()> {
+    for message in messages {
+        check_depth(&message.metadata)?;
+        message.attachments.iter().try_for_each(|attachment| check_depth(&attachment.metadata))?;
     }
     Ok(())
 }
