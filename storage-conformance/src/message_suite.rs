@@ -212,6 +212,7 @@ macro_rules! for_each_message_case {
                 case_117_slow_subscriber_sees_the_newest_in_the_end
                 subscription_is_resumed_from_its_position
                 subscription_ends_with_its_namespace_and_its_store
+                stream_begun_again_is_followed_from_where_one_is
             }
             costs {
                 case_60_sparse_category_costs_what_it_returns

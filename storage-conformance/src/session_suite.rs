@@ -95,6 +95,7 @@ macro_rules! for_each_session_case {
                 index_is_kept_by_handles_that_were_there_before
                 index_cut_short_is_finished_later
                 index_made_while_others_write_misses_nothing
+                write_does_not_fail_for_the_order_of_the_index
                 many_messages_are_found_among_many_more
                 what_is_no_query_is_refused
             }

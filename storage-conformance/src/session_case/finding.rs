@@ -296,3 +296,25 @@ pub(crate) fn index_made_while_others_write_misses_nothing<S: Subject>(subject: 
     assert_eq!(places, expected);
     Ok(())
 }
+
+pub(crate) fn write_does_not_fail_for_the_order_of_the_index<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = open(subject)?;
+    create(&sessions, "a", &[])?;
+    sessions.append("a", &many(900), None)?;
+    assert!(!sessions.tend_texts()?, "it is not due yet");
+    let db = sessions.store().database().clone();
+    let keyspace = Keyspace::new("session_text")?;
+    let last = db.snapshot()?.range(keyspace, &KeyRange::all(), Direction::Reverse)?.keys()?.remove(0);
+    db.put(keyspace, &last, [0xff])?;
+    sessions.append("a", &many(300), None)?;
+    assert_eq!(sessions.info("a")?.message_count, 1_200);
+    let error = sessions.store().tending_error();
+    assert!(matches!(error, Some(SessionError::Corrupt { .. } | SessionError::Storage(_))), "{error:?}");
+    assert!(sessions.store().tending_error().is_none(), "it was asked for");
+    assert!(sessions.tend_texts().is_err());
+    let store = sessions.store().clone().without_text_index()?.with_text_index()?;
+    assert_eq!(sessions.find("said", 1)?.total, 1_200);
+    sessions.append("a", &many(1), None)?;
+    assert!(store.tending_error().is_none());
+    Ok(())
+}
