@@ -121,6 +121,7 @@ macro_rules! for_each_session_case {
                 one_of_many_creates_a_session
                 one_of_many_updates_a_version
                 branches_merges_and_deletes_at_once_agree
+                index_of_branches_merges_and_deletes_at_once_agrees
             }
             costs {
                 append_writes_the_message_and_little_else
