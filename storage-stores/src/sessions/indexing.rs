@@ -179,7 +179,7 @@ impl<E: Engine> SessionStore<E> {
             }
         })?;
         if state == StateOfTexts::Made {
-            for user in ahead.iter().map(|key| user_in(key)).collect::<Result<BTreeSet<_>>>()? {
+            for user in ahead.iter().map(user_in).collect::<Result<BTreeSet<_>>>()? {
                 self.texts.tend(&self.db, &*user)?;
             }
         }
