@@ -176,6 +176,7 @@ macro_rules! for_each_message_case {
                 times_of_a_stream_may_not_follow_its_positions
                 imported_null_is_none
                 positions_end_without_harm
+                last_activity_is_that_of_the_last_message_there
             }
             consumers {
                 positions_are_stored_and_forgotten

@@ -434,3 +434,15 @@ pub(crate) fn positions_end_without_harm<S: Subject>(subject: &S) -> Result<()> 
     assert_eq!(messages.version("a-1")?, Some(largest - 1));
     assert_agree(&messages)
 }
+
+pub(crate) fn last_activity_is_that_of_the_last_message_there<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    import(&messages, &[recorded("a-1", 9, 10)])?;
+    assert_eq!(messages.truncate_stream("a-1", 10)?, 1);
+    let given = [recorded("a-1", 3, 11), recorded("a-1", 5, 12), recorded("a-1", 4, 13)];
+    import(&messages, &given)?;
+    let info = messages.stream_info("a-1")?.expect("it has messages");
+    assert_eq!((info.version, info.messages, info.last_activity), (9, 3, given[1].time));
+    assert_eq!(messages.last("a-1")?.as_ref(), Some(&given[1]));
+    Ok(())
+}

@@ -306,6 +306,13 @@ impl<E: Engine> MessageStore<E> {
             let known = self.displaced(txn, number, stream, &displaced)?;
             self.put_type(txn, number, stream, &displaced, known.map_or(last, |known| known.max(last)))?;
         }
+        if position < head.position {
+            // Behind it may be only what was deleted.
+            let places = layout::stream_range(number, stream)?;
+            if self.beside_in_stream(txn, &places, stream, position, Direction::Forward)?.is_none() {
+                head.time = time;
+            }
+        }
         self.put_head(txn, number, stream, &head)
     }
 
