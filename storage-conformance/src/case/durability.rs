@@ -33,7 +33,7 @@ pub(crate) fn durabilities_mix_in_commit_order<S: Subject>(subject: &S) -> Resul
             (round % 4).to_string(),
             round.to_string(),
             Attributes::new(),
-            durability.into(),
+            durability,
         )?;
     }
     assert_eq!(all(&db, notes())?, "0=16 1=17 2=18 3=19");
