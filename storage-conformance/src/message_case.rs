@@ -8,6 +8,7 @@ pub(crate) mod costs;
 pub(crate) mod damage;
 pub(crate) mod deletion;
 pub(crate) mod groups;
+pub(crate) mod histories;
 pub(crate) mod last;
 pub(crate) mod listing;
 pub(crate) mod names;

@@ -128,6 +128,7 @@ macro_rules! for_each_message_case {
                 since_is_inclusive_and_until_exclusive
                 times_and_positions_hold_together
                 many_messages_are_read_by_time
+                pages_without_a_message_in_time_say_where_to_go_on
             }
             namespaces {
                 case_81_namespaces_are_apart
@@ -172,6 +173,10 @@ macro_rules! for_each_message_case {
                 types_of_imported_messages_are_found
                 imported_times_are_read_in_any_order
                 imports_and_writes_at_once_agree
+                times_of_a_stream_may_not_follow_its_positions
+                imported_null_is_none
+                positions_end_without_harm
+                last_activity_is_that_of_the_last_message_there
             }
             consumers {
                 positions_are_stored_and_forgotten
@@ -183,6 +188,9 @@ macro_rules! for_each_message_case {
                 arguments_of_leases_are_checked
                 one_of_many_gets_each_place
             }
+            histories {
+                random_histories_agree_with_a_plain_list
+            }
             races {
                 case_102_writers_of_a_hundred_streams
                 case_103_one_of_ten_gets_the_expected_version
@@ -191,6 +199,7 @@ macro_rules! for_each_message_case {
                 case_106_readers_of_versions_then_write
                 case_107_writers_of_two_namespaces
                 case_108_reader_with_a_checkpoint_misses_nothing
+                deletions_imports_and_writes_at_once_are_read_once
                 one_of_many_repeats_writes
             }
             subscriptions {
@@ -204,6 +213,7 @@ macro_rules! for_each_message_case {
                 case_117_slow_subscriber_sees_the_newest_in_the_end
                 subscription_is_resumed_from_its_position
                 subscription_ends_with_its_namespace_and_its_store
+                stream_begun_again_is_followed_from_where_one_is
             }
             costs {
                 case_60_sparse_category_costs_what_it_returns

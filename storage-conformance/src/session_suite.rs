@@ -29,6 +29,7 @@ macro_rules! for_each_session_case {
                 messages_without_ids_get_them_once
                 messages_are_moved_removed_and_put_back
                 arguments_are_checked_before_anything_is_written
+                maps_of_any_numbers_and_depth_come_back
                 parts_of_a_session_are_read_by_their_places
             }
             appending {
@@ -55,6 +56,7 @@ macro_rules! for_each_session_case {
                 parent_and_branch_do_not_see_each_other
                 case_29_saved_branch_has_ids_of_its_own
                 case_31_children_of_a_deleted_session_are_roots
+                what_nobody_shares_goes_with_its_session
             }
             merging {
                 case_17_continuation_is_put_behind
@@ -90,6 +92,10 @@ macro_rules! for_each_session_case {
                 shared_messages_are_found_in_each_session
                 users_do_not_find_each_other
                 index_is_made_of_what_is_there_and_stays
+                index_is_kept_by_handles_that_were_there_before
+                index_cut_short_is_finished_later
+                index_made_while_others_write_misses_nothing
+                write_does_not_fail_for_the_order_of_the_index
                 many_messages_are_found_among_many_more
                 what_is_no_query_is_refused
             }
@@ -115,6 +121,7 @@ macro_rules! for_each_session_case {
                 one_of_many_creates_a_session
                 one_of_many_updates_a_version
                 branches_merges_and_deletes_at_once_agree
+                index_of_branches_merges_and_deletes_at_once_agrees
             }
             costs {
                 append_writes_the_message_and_little_else

@@ -16,7 +16,8 @@
 //! | | user, 3, segment, 0, position | hashes of the ids that came with the messages of a chunk |
 //! | | user, 3, segment, 1, hash | the hash of one such id |
 //! | | user, 4, segment, id | that the session has a span of the segment, where there is a text index |
-//! | | empty, 0 | that there is a text index |
+//! | | empty, 0 | what there is of a text index: empty if it is finished |
+//! | | empty, 1 | how far it is that is being made |
 //! | `session_text` | | the text index, a scope for each user |
 //!
 //! # How messages are shared
@@ -38,6 +39,7 @@ mod exporting;
 mod finding;
 mod history;
 mod ids;
+mod indexing;
 mod json;
 mod layout;
 mod listing;
@@ -59,7 +61,7 @@ pub use conversation::{ChatMessage, Conversation, Role};
 pub use error::{Result, SessionError};
 pub use exporting::ExportFormat;
 pub use finding::{Findings, FoundText};
-pub use json::JsonMap;
+pub use json::{JSON_DEPTH_MAX, JsonMap};
 pub use listing::{SessionInfo, SessionListing, SessionPage};
 pub use merging::{MergeKind, MergeOptions, Merged};
 pub use saving::Appended;

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use storage_core::{Engine, Error, Kind};
-use storage_stores::messages::{ExpectedVersion, MessageError, Messages, Query, Result, names};
+use storage_stores::messages::{
+    ExpectedVersion, ImportOptions, Message, MessageError, Messages, NewMessage, Query, Result, Retention,
+    names,
+};
 
 use super::{assert_agree, assert_refused, at, message, open, positions, some, store, write};
 use crate::case::together;
@@ -164,4 +167,85 @@ pub(crate) fn one_of_many_repeats_writes<S: Subject>(subject: &S) -> Result<()> 
     assert!(written.iter().all(|written| (written.position, written.global_position) == (0, 1)));
     assert_eq!(messages.message_count()?, 1);
     Ok(())
+}
+
+/// Reads on from a checkpoint until `is_over` was true before a read that found nothing. Returns what was read.
+fn follow_until<E: Engine>(
+    messages: &Messages<E>,
+    category: Option<&str>,
+    is_over: impl Fn() -> bool,
+) -> Result<Vec<Message>> {
+    let (mut found, mut next) = (Vec::<Message>::new(), 0);
+    loop {
+        let was_over = is_over();
+        let query = Query::new().from(next).batch(7);
+        let page = match category {
+            Some(category) => messages.category(category, &query)?,
+            None => messages.all(&query)?,
+        };
+        if page.messages.is_empty() && was_over {
+            return Ok(found);
+        }
+        next = at(page.next.expect("forward there is always a next position"));
+        found.extend(page.messages);
+        assert!(found.is_sorted_by(|one, other| one.global_position < other.global_position));
+        assert!(found.is_sorted_by_key(|message| message.time), "times do not step back");
+    }
+}
+
+pub(crate) fn deletions_imports_and_writes_at_once_are_read_once<S: Subject>(subject: &S) -> Result<()> {
+    const ROUNDS: usize = 25;
+    let messages = open(subject)?;
+    let busy = AtomicUsize::new(4);
+    let read = race(6, |thread| {
+        let is_over = || busy.load(Ordering::SeqCst) == 0;
+        let work = |round: usize| -> Result<()> {
+            let stream = format!("c{}-{}", round % 2, round % 3);
+            match thread {
+                0 | 1 => {
+                    let message = |number: usize| {
+                        let id = super::id(((thread * ROUNDS + round) * 3 + number + 1) as u128);
+                        NewMessage::new(format!("T{}", number + round % 20)).id(id)
+                    };
+                    let batch: Vec<_> = (0..3).map(message).collect();
+                    let first = messages.write_batch(&stream, batch.clone(), ExpectedVersion::Any)?;
+                    let at =
+                        |appended: &storage_stores::messages::Appended| appended.messages[0].global_position;
+                    match messages.write_batch(&stream, batch, ExpectedVersion::NO_STREAM) {
+                        Ok(again) => assert!(at(&again) >= at(&first)),
+                        // Some of it was deleted meanwhile: it is no repetition any more.
+                        Err(MessageError::DuplicateId { .. } | MessageError::VersionConflict { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                2 if round % 5 == 4 => drop(messages.delete_stream(&stream)?),
+                2 => drop(messages.retain_category("c0", &Retention::new().newest(5))?),
+                _ => {
+                    let id = super::id(10_000 + round as u128);
+                    let time = messages.store().database().now();
+                    let recorded = Message::recorded(id, stream, "Imported", 0, 0, time);
+                    let options = ImportOptions::new().renumber().skip_existing();
+                    assert_eq!(messages.import(std::slice::from_ref(&recorded), &options)?.imported, 1);
+                }
+            }
+            Ok(())
+        };
+        match thread {
+            4 => follow_until(&messages, None, is_over),
+            5 => follow_until(&messages, Some("c1"), is_over),
+            _ => {
+                let done = (0..ROUNDS).try_for_each(work);
+                busy.fetch_sub(1, Ordering::SeqCst);
+                done.map(|()| Vec::new())
+            }
+        }
+    })?;
+    let read = read.into_iter().collect::<Result<Vec<_>>>()?;
+    let left = messages.all(&Query::new().batch(-1))?.messages;
+    for message in &left {
+        assert!(read[4].contains(message), "{message:?} was missed");
+        let of_category = names::category(&message.stream) == "c1";
+        assert_eq!(read[5].contains(message), of_category, "{message:?} was missed");
+    }
+    assert_agree(&messages)
 }

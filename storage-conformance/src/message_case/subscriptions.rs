@@ -193,3 +193,22 @@ pub(crate) fn subscription_ends_with_its_namespace_and_its_store<S: Subject>(sub
     assert_refused!(of_cleared.next(), MessageError::Closed);
     Ok(())
 }
+
+pub(crate) fn stream_begun_again_is_followed_from_where_one_is<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    write_all(&messages, &["a-1", "a-1"])?;
+    let mut stream = messages.subscribe_stream("a-1", &Query::new())?;
+    let mut category = messages.subscribe_category("a", &Query::new())?;
+    for subscription in [&mut stream, &mut category] {
+        while subscription.try_next()?.is_some() {}
+    }
+    assert_eq!((stream.position(), category.position()), (2, 3));
+    messages.delete_stream("a-1")?;
+    write_all(&messages, &["a-1", "a-1", "a-1"])?;
+    assert_eq!(stream.try_next()?.map(|message| message.position), Some(2), "behind its position");
+    for expected in 0..3 {
+        assert_eq!(category.try_next()?.map(|message| message.position), Some(expected), "all of them");
+    }
+    assert_eq!((stream.try_next()?, category.try_next()?), (None, None));
+    Ok(())
+}

@@ -65,3 +65,16 @@ pub(crate) fn many_messages_are_read_by_time<S: Subject>(subject: &S) -> Result<
     assert_refused!(messages.all(&Query::new().since(seconds(1)).batch(0)), MessageError::InvalidOptions(_));
     Ok(())
 }
+
+pub(crate) fn pages_without_a_message_in_time_say_where_to_go_on<S: Subject>(subject: &S) -> Result<()> {
+    let messages = timeline(subject)?;
+    let later = Query::new().since(seconds(100));
+    let page = messages.all(&later)?;
+    assert_eq!((page.messages.len(), page.next, page.is_end), (0, Some(0), true));
+    assert_eq!(messages.stream("a-1", &later.clone().from(2))?.next, Some(2));
+    for ended in [later.clone(), later.from(4), Query::new().until(seconds(0)).from(4)] {
+        let page = messages.category("a", &ended.backwards())?;
+        assert_eq!((page.messages.len(), page.next, page.is_end), (0, None, true), "there is nothing before");
+    }
+    Ok(())
+}

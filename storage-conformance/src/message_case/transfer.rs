@@ -389,3 +389,60 @@ pub(crate) fn imports_and_writes_at_once_agree<S: Subject>(subject: &S) -> Resul
     );
     assert_agree(&messages)
 }
+
+pub(crate) fn times_of_a_stream_may_not_follow_its_positions<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    // By global position times rise; in the stream the later message stands first.
+    import(&messages, &[recorded("a-1", 0, 10), recorded("a-1", 1, 5)])?;
+    let times = |global| recorded("a-1", 0, global).time;
+    let read = |query: Query| Ok::<_, MessageError>(positions(&messages.stream("a-1", &query)?));
+    assert_eq!(read(Query::new().since(times(7)))?, [0]);
+    assert_eq!(read(Query::new().until(times(7)))?, [1]);
+    assert_eq!(positions(&messages.all(&Query::new().since(times(7)))?), [0]);
+    // The same, in several calls.
+    import(&messages, &[recorded("b-1", 7, 20)])?;
+    import(&messages, &[recorded("b-1", 3, 30), recorded("b-1", 9, 40)])?;
+    let page = messages.stream("b-1", &Query::new().since(times(25)))?;
+    assert_eq!(positions(&page), [3, 9]);
+    Ok(())
+}
+
+pub(crate) fn imported_null_is_none<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    let given = recorded("a-1", 0, 1).with_data(Some(json(" null"))).with_metadata(Some(json("null")));
+    assert_eq!((&given.data, &given.metadata), (&None, &None));
+    import(&messages, &[given])?;
+    let mut lines = Vec::new();
+    messages.export_lines(&mut lines, &Export::new())?;
+    let again = messages.import_lines(&lines[..], &ImportOptions::new().skip_existing(), |_| {});
+    assert_eq!(again.map(|done| (done.imported, done.skipped)).map_err(|failed| failed.source)?, (0, 1));
+    Ok(())
+}
+
+pub(crate) fn positions_end_without_harm<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    let largest = i64::MAX.unsigned_abs();
+    import(&messages, &[recorded("a-1", largest - 1, largest - 1)])?;
+    assert_eq!(messages.message_count()?, 1);
+    let renumbered = messages.import(&[recorded("a-2", 0, 7)], &ImportOptions::new().renumber())?;
+    assert_eq!(renumbered.last_global_position, largest);
+    assert_eq!(all(&messages)?, [format!("a-1/{0}@{0}", largest - 1), format!("a-2/0@{largest}")]);
+    assert!(write(&messages, "a-1").is_err(), "no position is left");
+    let behind = messages.import(&[recorded("a-3", 0, 8)], &ImportOptions::new().renumber());
+    assert_refused!(Err::<(), _>(refused(1, behind)), MessageError::InvalidRecord { .. });
+    assert_eq!(messages.message_count()?, 2);
+    assert_eq!(messages.version("a-1")?, Some(largest - 1));
+    assert_agree(&messages)
+}
+
+pub(crate) fn last_activity_is_that_of_the_last_message_there<S: Subject>(subject: &S) -> Result<()> {
+    let messages = open(subject)?;
+    import(&messages, &[recorded("a-1", 9, 10)])?;
+    assert_eq!(messages.truncate_stream("a-1", 10)?, 1);
+    let given = [recorded("a-1", 3, 11), recorded("a-1", 5, 12), recorded("a-1", 4, 13)];
+    import(&messages, &given)?;
+    let info = messages.stream_info("a-1")?.expect("it has messages");
+    assert_eq!((info.version, info.messages, info.last_activity), (9, 3, given[1].time));
+    assert_eq!(messages.last("a-1")?.as_ref(), Some(&given[1]));
+    Ok(())
+}

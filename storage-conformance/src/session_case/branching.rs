@@ -261,3 +261,33 @@ pub(crate) fn case_31_children_of_a_deleted_session_are_roots<S: Subject>(subjec
     assert_eq!(tree(&sessions, "p")?, "p", "it is another session");
     assert_agree(&sessions)
 }
+
+pub(crate) fn what_nobody_shares_goes_with_its_session<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = super::store(subject)?.with_text_index()?.user(super::USER)?;
+    let all: Vec<_> = (0..200).map(|number| ChatMessage::user(format!("secret {number}"))).collect();
+    create(&sessions, "parent", &[])?;
+    sessions.append("parent", &all, None)?;
+    sessions.branch("parent", "branch", "Branch", 70)?;
+    let before = records(&sessions)?;
+    // What stands behind the branch point is nobody's once the parent dropped it, however it does.
+    let mut cut = sessions.get("parent")?;
+    cut.conversation.messages.truncate(20);
+    sessions.update(&cut, None)?;
+    let after = records(&sessions)?;
+    assert!(after[1] < before[1], "{before:?} {after:?}");
+    assert_eq!(sessions.find("secret", 1)?.total, 70);
+    assert_eq!(words(&sessions, "branch")?.len(), 70);
+    create(&sessions, "other", &[])?;
+    sessions.append("other", &all, None)?;
+    sessions.branch("other", "of-other", "Branch", 3)?;
+    sessions.delete("other")?;
+    assert_eq!(sessions.find("secret", 1)?.total, 73);
+    assert_eq!(words(&sessions, "of-other")?, ["secret 0", "secret 1", "secret 2"]);
+    for id in ["parent", "branch", "of-other"] {
+        sessions.delete(id)?;
+    }
+    assert_eq!(sessions.find("secret", 1)?.total, 0);
+    let _ = sessions.store().clone().without_text_index()?;
+    assert_eq!(records(&sessions)?, [0; 4]);
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! Finding sessions and messages by their words, through the text index.
 
-use storage_core::Engine;
+use storage_core::{Direction, Durability, Engine, KeyRange, Keyspace};
 use storage_stores::sessions::{
     ChatMessage, Findings, MatchKind, Result, Role, SessionError, SessionStore, Sessions,
 };
 
-use super::{USER, create, session, store};
+use super::races::race;
+use super::{USER, create, many, session, store};
 use crate::subject::Subject;
 
 fn open<S: Subject>(subject: &S) -> Result<Sessions<S::Engine>> {
@@ -148,7 +149,7 @@ pub(crate) fn index_is_made_of_what_is_there_and_stays<S: Subject>(subject: &S) 
     create(&sessions, "a", &["written before", "and more"])?;
     sessions.branch("a", "b", "Branch", 1)?;
     let refused = sessions.find("before", 10);
-    assert!(matches!(&refused, Err(SessionError::InvalidArgument(_))), "{refused:?}");
+    assert!(matches!(&refused, Err(SessionError::NoTextIndex)), "{refused:?}");
     let indexed = store.with_text_index()?.user(USER)?;
     assert_eq!(found(&indexed, "before")?, places(&[("a", 0), ("b", 0)]));
     let again = SessionStore::open(indexed.store().database())?.user(USER)?;
@@ -195,5 +196,125 @@ pub(crate) fn what_is_no_query_is_refused<S: Subject>(subject: &S) -> Result<()>
         let refused = sessions.find(query, 10);
         assert!(matches!(&refused, Err(SessionError::InvalidArgument(_))), "{query:?}: {refused:?}");
     }
+    Ok(())
+}
+
+pub(crate) fn index_is_kept_by_handles_that_were_there_before<S: Subject>(subject: &S) -> Result<()> {
+    let before = store(subject)?.user(USER)?;
+    create(&before, "a", &["one"])?;
+    let maker = SessionStore::open(before.store().database())?.with_text_index()?.user(USER)?;
+    before.append("a", &[ChatMessage::user("two")], None)?;
+    create(&before, "b", &["three"])?;
+    before.branch("b", "c", "Branch", 1)?;
+    for sessions in [&before, &maker] {
+        assert_eq!(found(sessions, "one")?, places(&[("a", 0)]));
+        assert_eq!(found(sessions, "two")?, places(&[("a", 1)]));
+        assert_eq!(found(sessions, "three")?, places(&[("b", 0), ("c", 0)]));
+    }
+    before.delete("a")?;
+    assert_eq!(found(&maker, "one")?, []);
+    let _ = before.store().clone().without_text_index()?;
+    let refused = maker.find("three", 10);
+    assert!(matches!(refused, Err(SessionError::NoTextIndex)), "{refused:?}");
+    maker.append("b", &[ChatMessage::user("four")], None)?;
+    maker.delete("c")?;
+    let _ = before.store().clone().with_text_index()?;
+    assert_eq!(found(&maker, "three")?, places(&[("b", 0)]));
+    assert_eq!(found(&maker, "four")?, places(&[("b", 1)]));
+    assert!(maker.store().tending_error().is_none());
+    Ok(())
+}
+
+pub(crate) fn index_cut_short_is_finished_later<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = store(subject)?.user(USER)?;
+    for number in 0..40 {
+        create(&sessions, &format!("s-{number:02}"), &["said before"])?;
+    }
+    let db = sessions.store().database().clone();
+    let keyspace = Keyspace::new("session_messages")?;
+    let chunks = db.snapshot()?.range(keyspace, &KeyRange::all(), Direction::Forward)?.keys()?;
+    db.put(keyspace, &chunks[38], "no chunk")?;
+    let damaged = match sessions.store().clone().with_text_index() {
+        Err(SessionError::Corrupt { id, .. }) => id,
+        other => panic!("a session cannot be read: {other:?}"),
+    };
+    assert!(sessions.get(&damaged).is_err(), "it is named");
+    let refused = sessions.find("said", 10);
+    assert!(matches!(refused, Err(SessionError::NoTextIndex)), "{refused:?}");
+    // What is written meanwhile is indexed, and what is deleted is not.
+    let mut others = (0..40).map(|number| format!("s-{number:02}")).filter(|id| *id != damaged);
+    let (changed, gone) = (others.next().expect("39 others"), others.next().expect("39 others"));
+    sessions.append(&changed, &[ChatMessage::user("said meanwhile")], None)?;
+    sessions.delete(&gone)?;
+    sessions.delete(&damaged)?;
+    let sessions = SessionStore::open(&db)?.with_text_index()?.user(USER)?;
+    let all = find(&sessions, "said")?;
+    assert_eq!((all.total, all.texts.len()), (39, 39));
+    assert_eq!(found(&sessions, "meanwhile")?, places(&[(&changed, 1)]));
+    assert_eq!(find(&sessions, "name:session")?.total, 38);
+    Ok(())
+}
+
+pub(crate) fn index_made_while_others_write_misses_nothing<S: Subject>(subject: &S) -> Result<()> {
+    let store = store(subject)?.with_durability(Durability::Deferred);
+    let sessions = store.user(USER)?;
+    let makers = SessionStore::open(store.database())?.with_durability(Durability::Deferred);
+    for number in 0..30 {
+        create(&sessions, &format!("s-{number}"), &["said first"])?;
+    }
+    for result in race(4, |thread| {
+        match thread {
+            0 => drop(makers.clone().with_text_index()?),
+            1 => drop(makers.clone().with_text_index()?.without_text_index()?.with_text_index()?),
+            _ => {
+                for number in 0..30 {
+                    let id = format!("s-{number}");
+                    sessions.append(&id, &many(1), None)?;
+                    match number % 3 + thread {
+                        2 => drop(sessions.branch(&id, &format!("b-{number}"), "", 1)?),
+                        3 => drop(sessions.save(&session(&format!("t-{thread}-{number}"), &["said"]))?),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    })? {
+        result?;
+    }
+    // One of the makers dropped what the other one may have been about to finish.
+    let sessions = makers.with_text_index()?.user(USER)?;
+    let mut expected = Vec::new();
+    for id in super::listed(&sessions)? {
+        let said = sessions.get(&id)?.conversation.messages.len() as u64;
+        expected.extend((0..said).map(|position| (id.clone(), Some(position))));
+    }
+    expected.sort();
+    let texts = sessions.find("content:said", 1_000)?.texts.into_iter();
+    let mut places: Vec<_> = texts.map(|text| (text.session.id, text.position)).collect();
+    places.sort();
+    assert_eq!(places, expected);
+    Ok(())
+}
+
+pub(crate) fn write_does_not_fail_for_the_order_of_the_index<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = open(subject)?;
+    create(&sessions, "a", &[])?;
+    sessions.append("a", &many(900), None)?;
+    assert!(!sessions.tend_texts()?, "it is not due yet");
+    let db = sessions.store().database().clone();
+    let keyspace = Keyspace::new("session_text")?;
+    let last = db.snapshot()?.range(keyspace, &KeyRange::all(), Direction::Reverse)?.keys()?.remove(0);
+    db.put(keyspace, &last, [0xff])?;
+    sessions.append("a", &many(300), None)?;
+    assert_eq!(sessions.info("a")?.message_count, 1_200);
+    let error = sessions.store().tending_error();
+    assert!(matches!(error, Some(SessionError::Corrupt { .. } | SessionError::Storage(_))), "{error:?}");
+    assert!(sessions.store().tending_error().is_none(), "it was asked for");
+    assert!(sessions.tend_texts().is_err());
+    let store = sessions.store().clone().without_text_index()?.with_text_index()?;
+    assert_eq!(sessions.find("said", 1)?.total, 1_200);
+    sessions.append("a", &many(1), None)?;
+    assert!(store.tending_error().is_none());
     Ok(())
 }

@@ -35,7 +35,7 @@ impl Random {
 
     /// A message of some length, now and then with an attachment, now and then with an id.
     fn message(&mut self, number: usize) -> ChatMessage {
-        let mut message = ChatMessage::user(format!("{number} {}", "x".repeat(self.below(400))));
+        let mut message = ChatMessage::user(format!("said {number} {}", "x".repeat(self.below(400))));
         if self.below(8) == 0 {
             let content = vec![7; self.below(9_000)];
             message.attachments.push(Attachment { content, ..Attachment::file("a", "a") });
@@ -132,13 +132,42 @@ fn change<E: Engine>(
     Ok(())
 }
 
+/// Fails unless a word is found wherever it stands, and nowhere else.
+fn assert_found<E: Engine>(sessions: &Sessions<E>, model: &Model, word: &str) -> Result<()> {
+    let found = sessions.find(&format!("content:{word}"), 1_000_000)?;
+    assert!(found.unreadable.is_empty(), "{:?}", found.unreadable);
+    let mut places: Vec<_> =
+        found.texts.iter().map(|text| (&*text.session.id, text.position, &*text.content)).collect();
+    places.sort();
+    let mut expected = Vec::new();
+    for (id, messages) in model {
+        for (position, message) in (0..).zip(messages) {
+            if message.content.split(' ').any(|said| said == word) {
+                expected.push((*id, Some(position), &*message.content));
+            }
+        }
+    }
+    assert!(places == expected, "{word}: {} places instead of {}", places.len(), expected.len());
+    let distinct: std::collections::BTreeSet<_> = places.iter().map(|(_, _, content)| content).collect();
+    assert!(found.total >= distinct.len());
+    Ok(())
+}
+
 pub(crate) fn random_changes_agree_with_plain_copies<S: Subject>(subject: &S) -> Result<()> {
     let store = SessionStore::open(&case::open(subject)?)?.with_durability(Durability::Deferred);
     for seed in SEEDS {
         let sessions = store.user(&format!("{USER}-{seed}"))?;
         let (mut model, mut random) = (Model::new(), Random(seed));
         for number in 0..CHANGES {
+            if number == CHANGES / 2 {
+                // By another handle, which the one that goes on writing does not know of.
+                let _ = SessionStore::open(store.database())?.with_text_index()?;
+            }
             change(&sessions, &mut model, &mut random, number)?;
+            if number >= CHANGES / 2 {
+                assert_found(&sessions, &model, "said")?;
+                assert_found(&sessions, &model, "changed")?;
+            }
             let ids: Vec<_> =
                 sessions.list(&Default::default())?.sessions.into_iter().map(|info| info.id).collect();
             assert_eq!(ids.len(), model.len(), "seed {seed}, change {number}");
@@ -151,6 +180,8 @@ pub(crate) fn random_changes_agree_with_plain_copies<S: Subject>(subject: &S) ->
         for id in model.keys() {
             sessions.delete(id)?;
         }
+        assert_eq!(sessions.find("said", 1)?.total, 0);
+        let _ = SessionStore::open(store.database())?.without_text_index()?;
         assert_eq!(records(&sessions)?, [0; 4], "seed {seed}: nothing is left");
     }
     Ok(())

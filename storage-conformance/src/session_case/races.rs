@@ -13,7 +13,10 @@ fn deferred<S: Subject>(subject: &S) -> Result<Sessions<S::Engine>> {
 }
 
 /// What each of `count` threads that begin together came to.
-fn race<T: Send>(count: usize, task: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<Result<T>>> {
+pub(crate) fn race<T: Send>(
+    count: usize,
+    task: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<Result<T>>> {
     crate::task_case::race(count, task).map_err(|error| match error {
         storage_stores::tasks::TaskError::Storage(error) => error.into(),
         error => panic!("a race of threads failed: {error}"),
@@ -100,28 +103,32 @@ pub(crate) fn one_of_many_updates_a_version<S: Subject>(subject: &S) -> Result<(
     Ok(())
 }
 
+/// What can be refused where others were faster.
+fn allowed(result: Result<impl Sized>) -> Result<()> {
+    match result {
+        Ok(_) | Err(SessionError::NotFound { .. } | SessionError::AlreadyExists { .. }) => Ok(()),
+        Err(SessionError::InvalidArgument(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Branches, appends, merges and deletes, of sessions that the other threads change too.
+fn work<E: Engine>(sessions: &Sessions<E>, thread: usize) -> Result<()> {
+    for round in 0..15 {
+        let own = format!("b-{}", (thread + round) % 5);
+        allowed(sessions.branch("p", &own, "", round as u64))?;
+        allowed(sessions.append(&own, &many(2), None))?;
+        allowed(sessions.append("p", &many(1), None))?;
+        match (thread + round) % 3 {
+            0 => allowed(sessions.merge("p", &own, &MergeOptions::continuation()))?,
+            1 => allowed(sessions.delete(&own))?,
+            _ => allowed(sessions.merge(&own, "p", &MergeOptions::rebase(1)))?,
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn branches_merges_and_deletes_at_once_agree<S: Subject>(subject: &S) -> Result<()> {
-    fn allowed(result: Result<impl Sized>) -> Result<()> {
-        match result {
-            Ok(_) | Err(SessionError::NotFound { .. } | SessionError::AlreadyExists { .. }) => Ok(()),
-            Err(SessionError::InvalidArgument(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-    fn work<E: Engine>(sessions: &Sessions<E>, thread: usize) -> Result<()> {
-        for round in 0..15 {
-            let own = format!("b-{}", (thread + round) % 5);
-            allowed(sessions.branch("p", &own, "", round as u64))?;
-            allowed(sessions.append(&own, &many(2), None))?;
-            allowed(sessions.append("p", &many(1), None))?;
-            match (thread + round) % 3 {
-                0 => allowed(sessions.merge("p", &own, &MergeOptions::continuation()))?,
-                1 => allowed(sessions.delete(&own))?,
-                _ => allowed(sessions.merge(&own, "p", &MergeOptions::rebase(1)))?,
-            }
-        }
-        Ok(())
-    }
     let sessions = deferred(subject)?;
     create(&sessions, "p", &["first"])?;
     all(race(4, |thread| work(&sessions, thread))?)?;
@@ -131,5 +138,32 @@ pub(crate) fn branches_merges_and_deletes_at_once_agree<S: Subject>(subject: &S)
         sessions.delete(&id)?;
     }
     assert_eq!(super::records(&sessions)?, [0; 4]);
+    Ok(())
+}
+
+pub(crate) fn index_of_branches_merges_and_deletes_at_once_agrees<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = deferred(subject)?;
+    create(&sessions, "p", &["said first"])?;
+    all(race(4, |thread| match thread {
+        0 => sessions.store().clone().with_text_index().map(drop),
+        _ => work(&sessions, thread),
+    })?)?;
+    let found = sessions.find("content:said", 100_000)?;
+    assert!(found.unreadable.is_empty(), "{:?}", found.unreadable);
+    let mut found: Vec<_> =
+        found.texts.into_iter().map(|text| (text.session.id, text.position, text.content)).collect();
+    found.sort();
+    let mut expected = Vec::new();
+    for id in super::listed(&sessions)? {
+        let words = words(&sessions, &id)?;
+        expected.extend((0..).zip(words).map(|(position, said)| (id.clone(), Some(position), said)));
+    }
+    expected.sort();
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "each place, with what is said there");
+    for id in super::listed(&sessions)? {
+        sessions.delete(&id)?;
+    }
+    assert_eq!(sessions.find("content:said", 1)?.total, 0);
     Ok(())
 }

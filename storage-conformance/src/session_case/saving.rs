@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use storage_stores::sessions::{ChatMessage, Result, Session, SessionError};
+use storage_stores::sessions::{Attachment, ChatMessage, JSON_DEPTH_MAX, Result, Session, SessionError};
 
 use super::{
     assert_agree, assert_refused, create, full, listed, many, message_ids, messages, open, records, said,
@@ -343,5 +343,55 @@ pub(crate) fn parts_of_a_session_are_read_by_their_places<S: Subject>(subject: &
         assert_eq!(part, whole[from as usize..to], "{from}..{to}");
     }
     assert_refused!(sessions.messages_between("s-3", 0, 1), SessionError::NotFound { .. });
+    Ok(())
+}
+
+pub(crate) fn maps_of_any_numbers_and_depth_come_back<S: Subject>(subject: &S) -> Result<()> {
+    let sessions = open(subject)?;
+    let nested =
+        |depth: usize| (1..depth).fold(serde_json::json!({}), |map, _| serde_json::json!({ "m": map }));
+    let map = |value: serde_json::Value| value.as_object().expect("it is an object").clone();
+    let mut state = 1_u64;
+    let floats: Vec<f64> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        f64::from_bits(state)
+    })
+    .filter(|float| float.is_finite())
+    .take(1_000)
+    .collect();
+    let mut own = session("s-1", &["one"]);
+    own.config = map(nested(JSON_DEPTH_MAX));
+    own.metadata.insert("floats".into(), floats.clone().into());
+    own.metadata.insert(
+        "ends".into(),
+        serde_json::json!([u64::MAX, i64::MIN, 5e-324, 1.797_693_134_862_315_7e308, -0.0]),
+    );
+    own.conversation.messages[0].metadata = map(nested(JSON_DEPTH_MAX));
+    own.conversation.temperature = floats[0];
+    sessions.create(&own)?;
+    let found = sessions.get("s-1")?;
+    assert_eq!((&found.config, &found.conversation.messages[0].metadata), (&own.config, &own.config));
+    assert_eq!(found.metadata, own.metadata);
+    let again = Session::from_json(&found.to_json()?)?;
+    assert_eq!((again.config, again.metadata), (own.config.clone(), own.metadata.clone()));
+    assert_eq!(again.conversation.temperature.to_bits(), floats[0].to_bits());
+    for field in 0..4 {
+        let mut deep = session("s-2", &["one"]);
+        let too_deep = map(nested(JSON_DEPTH_MAX + 1));
+        let message = &mut deep.conversation.messages[0];
+        match field {
+            0 => deep.config = too_deep,
+            1 => message.metadata = too_deep,
+            2 => {
+                let attachment = Attachment { metadata: too_deep, ..Attachment::file("a", "a") };
+                message.attachments.push(attachment);
+            }
+            _ => deep.conversation.metadata = too_deep,
+        }
+        assert_refused!(sessions.create(&deep), SessionError::InvalidArgument(_));
+        assert_refused!(sessions.get("s-2"), SessionError::NotFound { .. });
+    }
     Ok(())
 }

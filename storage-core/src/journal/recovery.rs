@@ -24,9 +24,9 @@ const LEN_MIN: u64 = 2 * RECORDS_AT;
 /// Applies what the journal holds, and begins it anew with files of `len` bytes. It is created if there is none.
 ///
 /// `Invalid` if a file belongs to another store, or to a newer copy of this one, or has a newer format; `Corrupt` if
-/// one is damaged, lacks a version, or is missing although the store was not closed. In all of these cases the journal stays as it is, and the engine
-/// takes at most what precedes the damage. `Full` where there is no room for what it holds: nothing of it is lost, and
-/// opening can be tried again.
+/// one is damaged, lacks a version, or is missing although the store was not closed. In all of these cases the journal
+/// stays as it is, and the engine takes at most what precedes the damage. `Full` where there is no room for what it
+/// holds: nothing of it is lost, and opening can be tried again.
 pub fn recover<E: Journalled + ?Sized>(engine: &E, disk: &dyn Disk, len: u64) -> Result<Log> {
     let name = engine.capabilities().name;
     let len = len.max(LEN_MIN);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use storage_core::{BodyError, CommitTime, Direction, Engine, Error, Number, Timestamp, Transaction};
+use storage_core::{
+    BodyError, CommitTime, Direction, Engine, Error, KeyRange, Number, Timestamp, Transaction,
+};
 
 use super::error::{MessageError, Result};
 use super::layout::{self, Head, StoredMessage};
 use super::message::{Message, check_message, check_stream_name};
 use super::names;
 use super::namespace::Messages;
+use super::reading::at;
 use super::store::{MessageStore, NamespaceRecord, Times};
 
 /// How messages are imported.
@@ -171,18 +174,22 @@ impl<E: Engine> MessageStore<E> {
         let number = record.number();
         let last = txn.counter(self.layout.index, layout::last_key(number)?)?.unsigned_abs();
         let mut done = Imported { last_global_position: last, ..Imported::default() };
-        let mut placed: Vec<(u64, Timestamp)> = Vec::with_capacity(messages.len());
+        let mut put: Vec<Put<'_>> = Vec::with_capacity(messages.len());
         for (index, message) in (1..).zip(messages) {
             let at = match options.positions {
                 Positions::Kept => None,
                 Positions::Renumbered => Some(done.last_global_position + 1),
             };
-            let put = self.import_one(txn, number, message, at, options);
-            match put.map_err(|error| numbered(index, error))? {
-                Some(global) => {
+            if at.is_some_and(|at| i64::try_from(at).is_err()) {
+                let reason = "no global position is left for it".to_owned();
+                return Err(numbered(index, MessageError::InvalidRecord { reason }));
+            }
+            let imported = self.import_one(txn, number, message, at, options);
+            match imported.map_err(|error| numbered(index, error))? {
+                Some(one) => {
                     done.imported += 1;
-                    done.last_global_position = done.last_global_position.max(global);
-                    placed.push((global, message.time));
+                    done.last_global_position = done.last_global_position.max(one.global);
+                    put.push(one);
                 }
                 None => done.skipped += 1,
             }
@@ -194,19 +201,19 @@ impl<E: Engine> MessageStore<E> {
         let grown = signed(done.last_global_position) - signed(last);
         txn.max(self.layout.index, layout::last_key(number)?, signed(done.last_global_position))?;
         txn.add(self.layout.index, layout::missing_key(number)?, grown - signed(done.imported))?;
-        self.note_times(txn, namespace, &record, &mut placed)?;
+        self.note_times(txn, namespace, &record, &mut put)?;
         Ok(done)
     }
 
     /// Puts one message, at a global position if one is given, and returns where it stands; `None` if it is there.
-    fn import_one(
+    fn import_one<'m>(
         &self,
         txn: &mut Transaction<'_, E>,
         number: u64,
-        message: &Message,
+        message: &'m Message,
         at: Option<u64>,
         options: &ImportOptions,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Option<Put<'m>>> {
         let head = self.head(txn, number, &message.stream)?;
         let (position, global) = match at {
             Some(global) => (head.as_ref().map_or(0, |head| head.position + 1), global),
@@ -237,7 +244,7 @@ impl<E: Engine> MessageStore<E> {
         let correlation = metadata.and_then(|metadata| metadata.correlation_stream());
         self.put_stored(txn, number, &message.stream, position, &stored, correlation.as_deref())?;
         self.import_head(txn, number, message, position, head)?;
-        Ok(Some(global))
+        Ok(Some(Put { global, stream: &message.stream, position, time: message.time }))
     }
 
     fn is_taken(
@@ -299,6 +306,13 @@ impl<E: Engine> MessageStore<E> {
             let known = self.displaced(txn, number, stream, &displaced)?;
             self.put_type(txn, number, stream, &displaced, known.map_or(last, |known| known.max(last)))?;
         }
+        if position < head.position {
+            // Behind it may be only what was deleted.
+            let places = layout::stream_range(number, stream)?;
+            if self.beside_in_stream(txn, &places, stream, position, Direction::Forward)?.is_none() {
+                head.time = time;
+            }
+        }
         self.put_head(txn, number, stream, &head)
     }
 
@@ -319,15 +333,14 @@ impl<E: Engine> MessageStore<E> {
         txn: &mut Transaction<'_, E>,
         namespace: &str,
         record: &Arc<NamespaceRecord>,
-        placed: &mut [(u64, Timestamp)],
+        put: &mut [Put<'_>],
     ) -> Result<()> {
-        placed.sort_unstable();
-        let latest = placed.iter().map(|(_, time)| *time).max().unwrap_or_default();
+        let latest = put.iter().map(|put| put.time).max().unwrap_or_default();
         let mut changed = NamespaceRecord::clone(record);
         if latest > txn.now() {
             changed.time_floor = changed.time_floor.max(latest);
         }
-        if changed.times == Times::Ordered && !self.is_ordered(txn, record.number(), placed)? {
+        if changed.times == Times::Ordered && !self.are_ordered(txn, record.number(), put)? {
             changed.times = Times::Mixed;
         }
         if changed.time_floor != record.time_floor || changed.times != record.times {
@@ -336,24 +349,47 @@ impl<E: Engine> MessageStore<E> {
         Ok(())
     }
 
-    /// Whether messages that were put fit between their neighbours in time.
-    fn is_ordered(&self, txn: &Transaction<'_, E>, number: u64, placed: &[(u64, Timestamp)]) -> Result<bool> {
-        if !placed.is_sorted_by_key(|(_, time)| *time) {
+    /// Whether messages that were put fit between their neighbours in time, in the namespace and in their streams.
+    fn are_ordered(&self, txn: &Transaction<'_, E>, number: u64, put: &mut [Put<'_>]) -> Result<bool> {
+        put.sort_unstable_by_key(|put| put.global);
+        let log = layout::log_range(number)?;
+        let of_log = |put: &Put<'_>| put.global;
+        if !Self::fit(put, of_log, |put, direction| self.beside_in_log(txn, &log, put.global, direction))? {
             return Ok(false);
         }
-        for (index, &(global, time)) in placed.iter().enumerate() {
-            let follows = index > 0 && placed[index - 1].0 + 1 == global;
-            if !follows
-                && self
-                    .neighbour(txn, number, global, Direction::Reverse)?
-                    .is_some_and(|before| before > time)
-            {
+        // Positions in a stream need not follow the global ones.
+        put.sort_unstable_by_key(|put| (put.stream, put.position));
+        for of_stream in put.chunk_by(|one, other| one.stream == other.stream) {
+            let stream = of_stream[0].stream;
+            let range = layout::stream_range(number, stream)?;
+            let of_stream_fit = Self::fit(
+                of_stream,
+                |put| put.position,
+                |put, direction| self.beside_in_stream(txn, &range, stream, put.position, direction),
+            );
+            if !of_stream_fit? {
                 return Ok(false);
             }
-            let leads = placed.get(index + 1).is_some_and(|next| next.0 == global + 1);
-            if !leads
-                && self.neighbour(txn, number, global, Direction::Forward)?.is_some_and(|after| after < time)
-            {
+        }
+        Ok(true)
+    }
+
+    /// Whether messages, sorted by a position, fit in time between each other and what stands beside them.
+    fn fit(
+        put: &[Put<'_>],
+        position: impl Fn(&Put<'_>) -> u64,
+        beside: impl Fn(&Put<'_>, Direction) -> Result<Option<Timestamp>>,
+    ) -> Result<bool> {
+        if !put.is_sorted_by_key(|put| put.time) {
+            return Ok(false);
+        }
+        for (index, one) in put.iter().enumerate() {
+            let follows = index > 0 && position(&put[index - 1]) + 1 == position(one);
+            if !follows && beside(one, Direction::Reverse)?.is_some_and(|before| before > one.time) {
+                return Ok(false);
+            }
+            let leads = put.get(index + 1).is_some_and(|next| position(next) == position(one) + 1);
+            if !leads && beside(one, Direction::Forward)?.is_some_and(|after| after < one.time) {
                 return Ok(false);
             }
         }
@@ -361,23 +397,52 @@ impl<E: Engine> MessageStore<E> {
     }
 
     /// The time of the message before or behind a global position; `None` if there is none.
-    fn neighbour(
+    fn beside_in_log(
         &self,
         txn: &Transaction<'_, E>,
-        number: u64,
+        log: &KeyRange,
         global: u64,
         direction: Direction,
     ) -> Result<Option<Timestamp>> {
-        let (all, key) = (layout::log_range(number)?, layout::known_log_key(number, global)?);
-        let range = match direction {
-            Direction::Forward => all.after(&key),
-            Direction::Reverse => all.before(&key),
-        };
-        let mut entries = txn.range(self.layout.index, range, direction)?;
+        let mut entries = txn.range(self.layout.index, beside(log, global, direction), direction)?;
         let Some(mut entry) = entries.next()? else { return Ok(None) };
         let key = layout::Placed::decode(entry.value()?)?.key.to_vec();
         drop(entries);
         Ok(self.stored(txn, &key)?.map(|stored| stored.time))
+    }
+
+    /// The time of the message before or behind a position of a stream; `None` if there is none.
+    fn beside_in_stream(
+        &self,
+        txn: &Transaction<'_, E>,
+        places: &KeyRange,
+        stream: &str,
+        position: u64,
+        direction: Direction,
+    ) -> Result<Option<Timestamp>> {
+        let keyspace = self.layout.messages;
+        let mut records = txn.range(keyspace, beside(places, position, direction), direction)?;
+        let Some(mut entry) = records.next()? else { return Ok(None) };
+        let (key, value) = entry.pair()?;
+        let message = layout::message(stream, position, value).map_err(|error| error.at(keyspace, key))?;
+        Ok(Some(message.time))
+    }
+}
+
+/// Where a message was put, and when it was written.
+struct Put<'m> {
+    global: u64,
+    stream: &'m str,
+    position: u64,
+    time: Timestamp,
+}
+
+/// What stands before or behind a position of a source.
+fn beside(places: &KeyRange, position: u64, direction: Direction) -> KeyRange {
+    let key = at(places, position);
+    match direction {
+        Direction::Forward => places.after(&key),
+        Direction::Reverse => places.before(&key),
     }
 }
 

@@ -51,17 +51,17 @@ impl Message {
         Message { id, stream, message_type, position, global_position, data: None, metadata: None, time }
     }
 
-    /// The same with data.
+    /// The same with data. `null` is none.
     #[must_use]
     pub fn with_data(mut self, data: Option<Json>) -> Self {
-        self.data = data;
+        self.data = data.filter(|data| !data.is_null());
         self
     }
 
-    /// The same with metadata.
+    /// The same with metadata. `null` is none.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Option<Json>) -> Self {
-        self.metadata = metadata;
+        self.metadata = metadata.filter(|metadata| !metadata.is_null());
         self
     }
 }

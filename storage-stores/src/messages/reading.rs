@@ -161,8 +161,10 @@ impl<E: Engine> View<E> {
         query: &Checked<'_>,
     ) -> Result<Page> {
         let places = self.places(source)?;
+        let mut reader = Reader::new(query, self.record.times, places.start().len());
         let Some(bounds) = timing::bounds(self, store, source, query)? else {
-            return Ok(Page { messages: Vec::new(), unreadable: Vec::new(), next: query.from, is_end: true });
+            reader.is_end = true;
+            return Ok(reader.into_page(query));
         };
         let mut range = places.clone();
         if let Some(first) = bounds.first {
@@ -171,7 +173,6 @@ impl<E: Engine> View<E> {
         if let Some(end) = bounds.end {
             range = range.before(&at(&places, end));
         }
-        let mut reader = Reader::new(query, self.record.times, places.start().len());
         match source {
             Source::Stream(stream) => self.read_stream(store, stream, &range, &mut reader)?,
             Source::Category(_) | Source::All => self.read_entries(store, &range, &mut reader)?,

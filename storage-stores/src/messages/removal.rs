@@ -94,6 +94,9 @@ enum Step {
 impl<E: Engine> Messages<E> {
     /// Deletes a stream, and returns how many messages it had. Written again, it begins at position 0.
     ///
+    /// Who follows the stream by its positions goes on from the one that was reached; by global positions, as in a
+    /// category, nothing is passed over.
+    ///
     /// Messages that cannot be read go too, at the cost of a walk through the entries of the namespace.
     pub fn delete_stream(&self, stream: &str) -> Result<u64> {
         self.delete(|txn, store, number, known| {

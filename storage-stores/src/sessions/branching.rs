@@ -9,7 +9,7 @@ use storage_core::{Direction, Engine, Kind, Read, Transaction};
 use super::error::{Result, SessionError};
 use super::layout;
 use super::listing::SessionInfo;
-use super::store::{Sessions, check_id};
+use super::store::{Sessions, Writing, check_id};
 use super::stored::{End, Header, Span, copies, slice};
 
 /// The most sessions on a way from a root to a branch of a branch.
@@ -34,7 +34,7 @@ impl<E: Engine> Sessions<E> {
     /// [`BRANCH_DEPTH_MAX`]; `AlreadyExists` if the id of the branch is taken.
     pub fn branch(&self, parent_id: &str, branch_id: &str, name: &str, index: u64) -> Result<SessionInfo> {
         check_id(branch_id)?;
-        self.write(|txn| {
+        self.write(|writing, txn| {
             let parent = self.header(txn, parent_id)?;
             if index > parent.message_count() {
                 return Err(SessionError::invalid(format!(
@@ -43,52 +43,13 @@ impl<E: Engine> Sessions<E> {
                 )));
             }
             let spans = slice(&parent.spans, 0, index);
-            let mut branch = self.begin_branch(txn, &parent, &spans)?;
+            let mut branch = writing.begin_branch(txn, &parent, &spans)?;
             branch.parent_id = Some(parent_id.to_owned());
             branch.branch_point = index;
             branch.branch_name = name.to_owned();
             name.clone_into(&mut branch.name);
-            self.insert_branch(txn, branch_id, branch)
+            writing.insert_branch(txn, branch_id, branch)
         })
-    }
-
-    /// The header of a session that begins with messages of another one.
-    pub(super) fn begin_branch(
-        &self,
-        txn: &mut Transaction<'_, E>,
-        from: &Header,
-        spans: &[Span],
-    ) -> Result<Header> {
-        self.share(txn, &[], spans)?;
-        let now = txn.now();
-        let fresh = Header::fresh(now);
-        let mut conversation = from.conversation.clone();
-        (conversation.created, conversation.updated) = (now, now);
-        Ok(Header {
-            tags: from.tags.clone(),
-            config: from.config.clone(),
-            conversation,
-            spans: copies(spans, now),
-            end: End::Closed,
-            ..fresh
-        })
-    }
-
-    /// Puts a branch whose header is complete but for its conversation's id. `AlreadyExists` if its id is taken.
-    pub(super) fn insert_branch(
-        &self,
-        txn: &mut Transaction<'_, E>,
-        id: &str,
-        mut branch: Header,
-    ) -> Result<SessionInfo> {
-        if self.find_header(txn, id)?.is_some() {
-            return Err(SessionError::AlreadyExists { id: id.to_owned() });
-        }
-        id.clone_into(&mut branch.conversation.id);
-        self.set_parent(txn, id, None, branch.parent_id.as_deref())?;
-        branch.child_count = self.set_children(txn, id, &[])?;
-        self.put_header(txn, id, None, &branch)?;
-        Ok(branch.into_info(id))
     }
 
     /// The sessions that branched off one, in the order of its children; those that are missing are left out.
@@ -148,6 +109,47 @@ impl<E: Engine> Sessions<E> {
             children.push((number, child));
         }
         Ok(children)
+    }
+}
+
+impl<E: Engine> Writing<'_, E> {
+    /// The header of a session that begins with messages of another one.
+    pub(super) fn begin_branch(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        from: &Header,
+        spans: &[Span],
+    ) -> Result<Header> {
+        self.share(txn, &[], spans)?;
+        let now = txn.now();
+        let fresh = Header::fresh(now);
+        let mut conversation = from.conversation.clone();
+        (conversation.created, conversation.updated) = (now, now);
+        Ok(Header {
+            tags: from.tags.clone(),
+            config: from.config.clone(),
+            conversation,
+            spans: copies(spans, now),
+            end: End::Closed,
+            ..fresh
+        })
+    }
+
+    /// Puts a branch whose header is complete but for its conversation's id. `AlreadyExists` if its id is taken.
+    pub(super) fn insert_branch(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        id: &str,
+        mut branch: Header,
+    ) -> Result<SessionInfo> {
+        if self.find_header(txn, id)?.is_some() {
+            return Err(SessionError::AlreadyExists { id: id.to_owned() });
+        }
+        id.clone_into(&mut branch.conversation.id);
+        self.set_parent(txn, id, None, branch.parent_id.as_deref())?;
+        branch.child_count = self.set_children(txn, id, &[])?;
+        self.put_header(txn, id, None, &branch)?;
+        Ok(branch.into_info(id))
     }
 
     /// Moves a session, whose own record the caller puts, from one parent to another.

@@ -40,6 +40,9 @@ pub enum SessionError {
         /// The id.
         id: String,
     },
+    /// The store has no text index that is finished: [`with_text_index`](super::SessionStore::with_text_index) makes one.
+    #[error("the store has no text index that is finished: `with_text_index` makes one")]
+    NoTextIndex,
     /// An argument is wrong.
     #[error("{0}")]
     InvalidArgument(String),

@@ -91,9 +91,9 @@ impl<E: Engine> Sessions<E> {
     pub fn import(&self, json: &str) -> Result<SessionInfo> {
         let session = Session::from_json(json)?;
         check(&session)?;
-        self.write(|txn| match self.find_header(txn, &session.id)? {
+        self.write(|writing, txn| match self.find_header(txn, &session.id)? {
             Some(_) => Err(SessionError::AlreadyExists { id: session.id.clone() }),
-            None => self.insert(txn, &session, Since::Then),
+            None => writing.insert(txn, &session, Since::Then),
         })
     }
 }

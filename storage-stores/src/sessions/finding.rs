@@ -40,9 +40,10 @@ pub struct FoundText {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Findings {
-    /// The texts, the best first. A message that several sessions share is there once for each of them.
+    /// The texts, the best first. A message that several sessions share, or one has twice, is there for each place.
     pub texts: Vec<FoundText>,
-    /// How many messages and sessions match, one that is shared counted once.
+    /// How many messages and sessions match, one that is shared counted once. One that was shared and that nobody has
+    /// any more counts as long as any session shares what stood before it.
     pub total: usize,
     /// Those that were come by and cannot be read.
     pub unreadable: Vec<SessionError>,
@@ -55,7 +56,8 @@ impl<E: Engine> Sessions<E> {
     /// (`name:`, `prompt:`, `tags:`, `content:`). Case and diacritics do not count. What one message has is looked for
     /// in one message, and what a session says of itself, in name, prompt and tags together.
     ///
-    /// `InvalidArgument` if the store has no index, and for a query without words.
+    /// `NoTextIndex` if the store has no index, or one that is still being made; `InvalidArgument` for a query without
+    /// words.
     ///
     /// ```
     /// use storage_core::Database;
@@ -73,9 +75,10 @@ impl<E: Engine> Sessions<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(&self, query: &str, limit: usize) -> Result<Findings> {
-        let texts = self.texts()?;
-        let query = texts.parse(query).map_err(|error| SessionError::invalid(error.to_string()))?;
         let snapshot = self.store.db.snapshot()?;
+        self.store.check_texts(&snapshot)?;
+        let texts = &self.store.texts;
+        let query = texts.parse(query).map_err(|error| SessionError::invalid(error.to_string()))?;
         let mut asked = limit;
         loop {
             let hits = texts.search(&snapshot, &*self.user, &query, asked)?;
@@ -109,9 +112,9 @@ impl<E: Engine> Sessions<E> {
             },
             Document::Message(segment, position) => {
                 for id in self.holders(reader, segment)? {
-                    let text = self.message_at(reader, &id, segment, position, query, hit.score);
-                    match text.map_err(|error| error.of(&id)) {
-                        Ok(text) => found.texts.extend(text),
+                    let texts = self.message_at(reader, &id, segment, position, query, hit.score);
+                    match texts.map_err(|error| error.of(&id)) {
+                        Ok(texts) => found.texts.extend(texts),
                         Err(error) => found.note(error)?,
                     }
                 }
@@ -120,7 +123,7 @@ impl<E: Engine> Sessions<E> {
         Ok(())
     }
 
-    /// A message of a segment as a session has it; `None` if it does not.
+    /// A message of a segment at each of its places in a session.
     fn message_at<R: Read>(
         &self,
         reader: &R,
@@ -129,21 +132,28 @@ impl<E: Engine> Sessions<E> {
         position: u64,
         query: &SearchQuery,
         score: f64,
-    ) -> Result<Option<FoundText>> {
-        let header = self.header(reader, id)?;
-        let Some(index) = index_of(&header, segment, position) else { return Ok(None) };
+    ) -> Result<Vec<FoundText>> {
+        let Some(header) = self.find_header(reader, id)? else {
+            // One that could not be read may have left behind where its messages were.
+            return Ok(Vec::new());
+        };
+        let places = places_of(&header, segment, position);
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
         let at = Span { from: position, len: 1, ..Span::own(segment, position) };
         let kept = self.kept(reader, &[at], Blobs::Skip)?.pop();
         let message = kept.expect("a span of one message has it").message;
-        Ok(Some(FoundText {
+        let text = FoundText {
             kind: MatchKind::Message,
             role: Some(message.role),
-            position: Some(index),
+            position: None,
             snippet: query.snippet(CONTENT, &message.content, SNIPPET_LEN_MAX),
             content: message.content,
             session: header.into_info(id),
             score,
-        }))
+        };
+        Ok(places.into_iter().map(|place| FoundText { position: Some(place), ..text.clone() }).collect())
     }
 }
 
@@ -160,16 +170,16 @@ impl Findings {
     }
 }
 
-/// The index that a position of a segment has in a session.
-fn index_of(header: &Header, segment: Uuid, position: u64) -> Option<u64> {
-    let mut before = 0;
+/// Which messages of a session stand at a position of a segment: several where it was merged more than once.
+fn places_of(header: &Header, segment: Uuid, position: u64) -> Vec<u64> {
+    let (mut before, mut places) = (0, Vec::new());
     for span in &header.spans {
         if span.segment() == segment && (span.from..span.end()).contains(&position) {
-            return Some(before + position - span.from);
+            places.push(before + position - span.from);
         }
         before += span.len;
     }
-    None
+    places
 }
 
 /// The text of name, prompt and tags in which most of the query stands.

@@ -9,7 +9,7 @@ use super::conversation::ChatMessage;
 use super::error::Result;
 use super::ids::id_text;
 use super::layout;
-use super::store::Sessions;
+use super::store::{Sessions, Writing};
 use super::stored::{Draft, End, Header, Kept, Span, StoredId, StoredMessage, encode, fresh, slice};
 
 /// The most messages of a chunk, and about the most bytes of one with several. A chunk is read whole, so it is no
@@ -127,7 +127,9 @@ impl<E: Engine> Sessions<E> {
             None => Err(missing(position).at(keyspace, &key).into()),
         }
     }
+}
 
+impl<E: Engine> Writing<'_, E> {
     /// Puts messages behind the last one.
     pub(super) fn append_drafts(
         &self,
@@ -174,6 +176,7 @@ impl<E: Engine> Sessions<E> {
             .map(|kept| Draft { message: &kept.message, id: kept.id.clone(), time: kept.message.timestamp })
             .collect();
         self.append_drafts(txn, header, &drafts)?;
+        self.cut_unshared(txn, &before, &header.spans)?;
         self.release(txn, &before, &header.spans)
     }
 
@@ -191,19 +194,37 @@ impl<E: Engine> Sessions<E> {
         let before = std::mem::replace(&mut header.spans, left);
         header.end = match header.spans.last() {
             Some(last) if last.copy.is_none() && self.shared_len(txn, last.segment())? <= last.end() => {
-                self.cut_segment(txn, last)?;
                 End::Open
             }
             _ => End::Closed,
         };
+        self.cut_unshared(txn, &before, &header.spans)?;
         self.release(txn, &before, &header.spans)
     }
 
-    /// Deletes what stands behind a span in its segment.
-    fn cut_segment(&self, txn: &mut Transaction<'_, E>, span: &Span) -> Result<()> {
-        let (segment, end) = (span.segment(), span.end());
+    /// Deletes what a session had to itself in the segments that it began, and drops with the spans `left` instead of
+    /// `before`.
+    pub(super) fn cut_unshared(
+        &self,
+        txn: &mut Transaction<'_, E>,
+        before: &[Span],
+        left: &[Span],
+    ) -> Result<()> {
+        for span in before.iter().filter(|span| span.copy.is_none()) {
+            let own = left.iter().find(|own| own.copy.is_none() && own.segment == span.segment);
+            let end = own.map_or(0, Span::end).max(self.shared_len(txn, span.segment())?);
+            // A segment without any of it goes as a whole.
+            if (1..span.end()).contains(&end) {
+                self.cut_segment(txn, span.segment(), end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what stands in a segment from a position on that is not its first.
+    fn cut_segment(&self, txn: &mut Transaction<'_, E>, segment: Uuid, end: u64) -> Result<()> {
         self.forget_messages(txn, segment, end)?;
-        let last = self.chunks(txn, &Span { from: end - 1, len: 1, ..*span })?.pop();
+        let last = self.chunks(txn, &Span { from: end - 1, ..Span::own(segment, 1) })?.pop();
         let last = last.expect("the chunks of one message are one");
         let kept_len = usize::try_from(end - last.start).expect("a chunk has few messages");
         if kept_len < last.messages.len() {

@@ -1,9 +1,33 @@
 //! How the types of sessions stand in JSON: times as RFC 3339, bytes as base64, and nothing for what is empty.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-/// A map from names to any JSON.
-pub type JsonMap = serde_json::Map<String, serde_json::Value>;
+use super::error::{Result, SessionError};
+
+/// A map from names to any JSON, [`JSON_DEPTH_MAX`] deep at most.
+pub type JsonMap = serde_json::Map<String, Value>;
+
+/// How many maps and lists stand in each other at most, the outermost map included. With those around it in an exported
+/// session it is less than JSON readers take.
+pub const JSON_DEPTH_MAX: usize = 100;
+
+/// `InvalidArgument` for a map that is too deep to be read again.
+pub(super) fn check_depth(map: &JsonMap) -> Result<()> {
+    let mut ahead: Vec<(&Value, usize)> = map.values().map(|value| (value, 1)).collect();
+    while let Some((value, around)) = ahead.pop() {
+        let inside: Vec<&Value> = match value {
+            Value::Array(list) => list.iter().collect(),
+            Value::Object(map) => map.values().collect(),
+            _ => continue,
+        };
+        if around >= JSON_DEPTH_MAX {
+            return Err(SessionError::invalid(format!("JSON is nested deeper than {JSON_DEPTH_MAX}")));
+        }
+        ahead.extend(inside.into_iter().map(|value| (value, around + 1)));
+    }
+    Ok(())
+}
 
 /// Whether a field is left out.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -28,8 +28,9 @@ const IDS: u8 = 3;
 
 /// By segment and id: that the session has a span of it, where there is a text index.
 const HOLDER: u8 = 4;
-/// That there is a text index. It belongs to no user: a name is never empty.
-const HAS_TEXTS: (&str, u8) = ("", 0);
+/// What there is of a text index, and how far one is that is being made. They belong to no user: a name is never empty.
+const TEXTS: (&str, u8) = ("", 0);
+const TEXTS_PROGRESS: (&str, u8) = ("", 1);
 
 /// Hashes of a whole chunk, by its position, and single ones, by themselves.
 const IDS_OF_CHUNK: u8 = 0;
@@ -94,8 +95,12 @@ pub(super) fn share_key(user: &str, segment: Uuid) -> Result<Key> {
     Key::of(&(user, SHARE, segment))
 }
 
-pub(super) fn has_texts_key() -> Result<Key> {
-    Key::of(&HAS_TEXTS)
+pub(super) fn texts_key() -> Result<Key> {
+    Key::of(&TEXTS)
+}
+
+pub(super) fn texts_progress_key() -> Result<Key> {
+    Key::of(&TEXTS_PROGRESS)
 }
 
 pub(super) fn holder_key(user: &str, segment: Uuid, id: &str) -> Result<Key> {
@@ -149,9 +154,14 @@ pub(super) fn segment_from(user: &str, segment: Uuid, position: u64) -> Result<K
     Ok(segment_range(user, segment)?.from(&chunk_key(user, segment, position)?))
 }
 
+/// The user, the segment and the position in the key of a chunk.
+pub(super) fn chunk_in(key: &[u8]) -> Result<(String, Uuid, u64)> {
+    unpack(key)
+}
+
 /// The position in the key of a chunk.
 pub(super) fn position_in(key: &[u8]) -> Result<u64> {
-    unpack::<(String, Uuid, u64)>(key).map(|(_, _, position)| position)
+    chunk_in(key).map(|(_, _, position)| position)
 }
 
 pub(super) fn blob_key(user: &str, segment: Uuid, position: u64, attachment: u64, part: u64) -> Result<Key> {

@@ -5,7 +5,7 @@ use storage_core::{Engine, Timestamp, Transaction};
 use super::conversation::ChatMessage;
 use super::error::{Result, SessionError};
 use super::history::{Blobs, SPANS_MAX};
-use super::store::{Sessions, check_id};
+use super::store::{Sessions, Writing, check_id};
 use super::stored::{Draft, End, Header, Span, copies, slice};
 use crate::rfc3339::format_time;
 
@@ -116,19 +116,21 @@ impl<E: Engine> Sessions<E> {
             return Err(SessionError::invalid("cannot merge session with itself"));
         }
         let branch = options.branch_name.as_deref().map(|name| (self.new_id(), name));
-        self.write(|txn| {
+        self.write(|writing, txn| {
             let target = self.header(txn, target_id)?;
             let source = self.header(txn, source_id)?;
             match &branch {
-                None => self.merge_into(txn, target_id, target, (source_id, &source), options),
+                None => writing.merge_into(txn, target_id, target, (source_id, &source), options),
                 Some((id, name)) => {
                     let names = (target_id, source_id);
-                    self.merge_into_branch(txn, names, (&target, &source), (id, name), options)
+                    writing.merge_into_branch(txn, names, (&target, &source), (id, name), options)
                 }
             }
         })
     }
+}
 
+impl<E: Engine> Writing<'_, E> {
     fn merge_into(
         &self,
         txn: &mut Transaction<'_, E>,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::error::{Result, SessionError};
 use super::layout;
 use super::sharing::segments;
-use super::store::Sessions;
+use super::store::{Sessions, Writing};
 
 /// So many sessions are purged in one transaction.
 const PURGED_MAX: usize = 100;
@@ -18,7 +18,7 @@ impl<E: Engine> Sessions<E> {
     /// long as one of them does. Its parent has it as a child no more. A session that cannot be read is deleted too, at
     /// the cost of a walk through the user's listing and children.
     pub fn delete(&self, id: &str) -> Result<()> {
-        self.write(|txn| self.remove(txn, id))
+        self.write(|writing, txn| writing.remove(txn, id))
     }
 
     /// Deletes the sessions that were last changed before a time, the oldest first, and returns how many those were.
@@ -27,9 +27,9 @@ impl<E: Engine> Sessions<E> {
     pub fn purge(&self, before: Timestamp) -> Result<u64> {
         let mut purged = 0;
         loop {
-            let found = self.write(|txn| {
-                let ids = self.untouched_since(txn, before)?;
-                ids.iter().try_for_each(|id| self.remove(txn, id))?;
+            let found = self.write(|writing, txn| {
+                let ids = writing.untouched_since(txn, before)?;
+                ids.iter().try_for_each(|id| writing.remove(txn, id))?;
                 Ok(ids.len())
             })?;
             purged += found as u64;
@@ -42,17 +42,19 @@ impl<E: Engine> Sessions<E> {
     /// Deletes every session of the user, readable or not, and returns how many were listed.
     pub fn delete_all(&self) -> Result<u64> {
         let layout = self.store.layout;
-        self.write(|txn| {
+        self.write(|writing, txn| {
             let listed = layout::listed_range(&self.user)?;
             let count = txn.range(layout.index, listed, Direction::Forward)?.keys()?.len();
             for keyspace in [layout.sessions, layout.messages, layout.blobs, layout.index] {
                 txn.delete_range(keyspace, KeyRange::within(&*self.user)?)?;
             }
-            self.forget_all(txn)?;
+            writing.forget_all(txn)?;
             Ok(count as u64)
         })
     }
+}
 
+impl<E: Engine> Writing<'_, E> {
     /// The ids of the oldest sessions, as many as are purged at once.
     fn untouched_since(&self, txn: &Transaction<'_, E>, before: Timestamp) -> Result<Vec<String>> {
         let mut entries =
@@ -73,6 +75,11 @@ impl<E: Engine> Sessions<E> {
     fn remove(&self, txn: &mut Transaction<'_, E>, id: &str) -> Result<()> {
         let (listed, segments, parents): (_, Vec<Uuid>, _) = match self.header(txn, id) {
             Ok(header) => {
+                match self.cut_unshared(txn, &header.spans, &[]) {
+                    // What cannot be read stays with those who share it.
+                    Err(SessionError::Corrupt { .. }) => {}
+                    cut => cut?,
+                }
                 let listed = layout::listed_key(&self.user, header.updated, id)?;
                 (
                     Some(listed),

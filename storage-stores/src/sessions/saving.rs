@@ -6,11 +6,12 @@ use super::conversation::ChatMessage;
 use super::error::{Result, SessionError};
 use super::history::Blobs;
 use super::ids::check_distinct;
+use super::json::check_depth;
 use super::layout;
 use super::listing::SessionInfo;
 use super::session::Session;
 use super::sharing::segments;
-use super::store::{Sessions, check_id};
+use super::store::{Sessions, Writing, check_id};
 use super::stored::{Draft, End, Header, Kept, encode};
 
 /// What an append came to.
@@ -42,9 +43,9 @@ impl<E: Engine> Sessions<E> {
     /// one. The session given stays as it is: what is stored has the version and the time that are returned.
     pub fn create(&self, session: &Session) -> Result<SessionInfo> {
         check(session)?;
-        self.write(|txn| match self.find_header(txn, &session.id)? {
+        self.write(|writing, txn| match self.find_header(txn, &session.id)? {
             Some(_) => Err(SessionError::AlreadyExists { id: session.id.clone() }),
-            None => self.insert(txn, session, Since::Now),
+            None => writing.insert(txn, session, Since::Now),
         })
     }
 
@@ -53,9 +54,9 @@ impl<E: Engine> Sessions<E> {
     /// Who read it before, and would not undo what others did since, calls [`update`](Self::update) with its version.
     pub fn save(&self, session: &Session) -> Result<SessionInfo> {
         check(session)?;
-        self.write(|txn| match self.find_header(txn, &session.id)? {
-            Some(header) => self.replace(txn, header, session).map_err(|error| error.of(&session.id)),
-            None => self.insert(txn, session, Since::Now),
+        self.write(|writing, txn| match self.find_header(txn, &session.id)? {
+            Some(header) => writing.replace(txn, header, session).map_err(|error| error.of(&session.id)),
+            None => writing.insert(txn, session, Since::Now),
         })
     }
 
@@ -67,10 +68,10 @@ impl<E: Engine> Sessions<E> {
     /// the same as the one in its place keeps that one's.
     pub fn update(&self, session: &Session, expected_version: Option<u64>) -> Result<SessionInfo> {
         check(session)?;
-        self.write(|txn| {
+        self.write(|writing, txn| {
             let header = self.header(txn, &session.id)?;
             check_version(&session.id, &header, expected_version)?;
-            self.replace(txn, header, session).map_err(|error| error.of(&session.id))
+            writing.replace(txn, header, session).map_err(|error| error.of(&session.id))
         })
     }
 
@@ -84,7 +85,8 @@ impl<E: Engine> Sessions<E> {
         messages: &[ChatMessage],
         expected_version: Option<u64>,
     ) -> Result<Appended> {
-        self.write(|txn| {
+        check_messages(messages)?;
+        self.write(|writing, txn| {
             let mut header = self.header(txn, id)?;
             check_version(id, &header, expected_version)?;
             let (before, index) = (header.updated, header.message_count());
@@ -95,13 +97,15 @@ impl<E: Engine> Sessions<E> {
             header.conversation.updated = header.updated;
             let drafts = drafts(&mut header, messages, &[])?;
             self.check_not_taken(txn, &header, &drafts).map_err(|error| error.of(id))?;
-            self.append_drafts(txn, &mut header, &drafts).map_err(|error| error.of(id))?;
-            self.put_header(txn, id, Some(before), &header)?;
+            writing.append_drafts(txn, &mut header, &drafts).map_err(|error| error.of(id))?;
+            writing.put_header(txn, id, Some(before), &header)?;
             let ids = drafts.iter().map(|draft| header.text_of(&draft.id)).collect();
             Ok(Appended { info: header.into_info(id), index, ids })
         })
     }
+}
 
+impl<E: Engine> Writing<'_, E> {
     /// Puts a session whose id is free.
     pub(super) fn insert(
         &self,
@@ -241,6 +245,17 @@ pub(super) fn check(session: &Session) -> Result<()> {
     check_id(&session.id)?;
     if !session.conversation.temperature.is_finite() {
         return Err(SessionError::invalid("the temperature of a conversation is no number"));
+    }
+    for map in [&session.config, &session.metadata, &session.conversation.metadata] {
+        check_depth(map)?;
+    }
+    check_messages(&session.conversation.messages)
+}
+
+fn check_messages(messages: &[ChatMessage]) -> Result<()> {
+    for message in messages {
+        check_depth(&message.metadata)?;
+        message.attachments.iter().try_for_each(|attachment| check_depth(&attachment.metadata))?;
     }
     Ok(())
 }

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::error::Result;
 use super::layout;
-use super::store::Sessions;
+use super::store::Writing;
 use super::stored::{Share, Span, encode};
 
-impl<E: Engine> Sessions<E> {
+impl<E: Engine> Writing<'_, E> {
     /// Notes that a session, which has the spans `own` already, takes the spans `taken` of other sessions.
     pub(super) fn share(&self, txn: &mut Transaction<'_, E>, own: &[Span], taken: &[Span]) -> Result<()> {
         let own = segments(own);

@@ -1,13 +1,15 @@
 //! The store, and the sessions of one of its users in hand.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use storage_core::{Database, Durability, Engine, Timestamp, Transaction};
 
 use super::error::{Result, SessionError};
-use super::layout::{self, Layout};
+use super::layout::Layout;
 use super::session::Session;
 use super::stored::fresh;
 use super::texts;
@@ -49,8 +51,10 @@ pub const USER_LEN_MAX: usize = 256;
 pub struct SessionStore<E: Engine> {
     pub(super) db: Database<E>,
     pub(super) layout: Layout,
-    /// Where there is one.
-    pub(super) texts: Option<TextIndex>,
+    /// The definition of the text index, whether there is one or not.
+    pub(super) texts: TextIndex,
+    /// What tending the index failed with first, until somebody asks.
+    pub(super) tending_error: Arc<Mutex<Option<SessionError>>>,
     durability: Durability,
     /// The time in the last id that was made, so that no two have the same.
     last_id: Arc<AtomicU64>,
@@ -64,15 +68,31 @@ pub struct Sessions<E: Engine> {
     pub(super) user: Arc<str>,
 }
 
+/// The sessions of a user in a transaction that writes.
+///
+/// Whether the text index is kept is read in that transaction and not before, so that none that keeps it not is
+/// committed once the index is there.
+pub(super) struct Writing<'s, E: Engine> {
+    sessions: &'s Sessions<E>,
+    pub(super) keeps_texts: bool,
+}
+
+impl<E: Engine> Deref for Writing<'_, E> {
+    type Target = Sessions<E>;
+
+    fn deref(&self) -> &Sessions<E> {
+        self.sessions
+    }
+}
+
 impl<E: Engine> SessionStore<E> {
     /// Opens the store on a database, in keyspaces whose names begin with `session`.
     pub fn open(db: &Database<E>) -> Result<Self> {
-        let layout = Layout::new()?;
-        let has_texts = db.get(layout.index, layout::has_texts_key()?)?.is_some();
         Ok(SessionStore {
             db: db.clone(),
-            layout,
-            texts: has_texts.then(texts::index).transpose()?,
+            layout: Layout::new()?,
+            texts: texts::index()?,
+            tending_error: Arc::default(),
             durability: Durability::Sync,
             last_id: Arc::default(),
         })
@@ -108,9 +128,17 @@ impl<E: Engine> SessionStore<E> {
 
 impl<E: Engine> Sessions<E> {
     /// Runs a transaction of the store, and then what it left to do.
-    pub(super) fn write<T>(&self, body: impl FnMut(&mut Transaction<'_, E>) -> Result<T>) -> Result<T> {
-        let done = self.store.transact(body)?;
-        self.tend_texts();
+    pub(super) fn write<T>(
+        &self,
+        mut body: impl FnMut(&Writing<'_, E>, &mut Transaction<'_, E>) -> Result<T>,
+    ) -> Result<T> {
+        let (done, keeps_texts) = self.store.transact(|txn| {
+            let writing = Writing { sessions: self, keeps_texts: self.store.state_of_texts(txn)?.is_kept() };
+            Ok((body(&writing, txn)?, writing.keeps_texts))
+        })?;
+        if keeps_texts {
+            self.tend_after_write();
+        }
         Ok(done)
     }
 
@@ -168,6 +196,7 @@ impl<E: Engine> Clone for SessionStore<E> {
             db: self.db.clone(),
             layout: self.layout,
             texts: self.texts.clone(),
+            tending_error: Arc::clone(&self.tending_error),
             durability: self.durability,
             last_id: Arc::clone(&self.last_id),
         }

@@ -11,7 +11,7 @@ use super::error::{Result, SessionError};
 use super::history::CHUNK_MESSAGES_MAX;
 use super::layout;
 use super::sharing::segments;
-use super::store::{SessionStore, Sessions};
+use super::store::{Sessions, Writing};
 use super::stored::Header;
 use crate::search::TextIndex;
 
@@ -59,76 +59,13 @@ pub(super) fn index() -> StorageResult<TextIndex> {
     TextIndex::new(KEYSPACE, &[NAME, PROMPT, TAGS, CONTENT])
 }
 
-impl<E: Engine> SessionStore<E> {
-    /// Keeps an index of the words of everything that is said from now on, for [`Sessions::find`], and makes one of what
-    /// is there.
-    ///
-    /// It stays with the data: whoever opens the store later has it, and keeps it. It is asked for before others open
-    /// the store; where it is there already, nothing is done. What it costs is a record a message, and now and then a
-    /// few milliseconds, when some five hundred of them are put together.
-    ///
-    /// `Corrupt` if a session cannot be read: then there is no index, and the session is to be deleted first.
-    pub fn with_text_index(mut self) -> Result<Self> {
-        if self.texts.is_some() {
-            return Ok(self);
-        }
-        let texts = index()?;
-        self.texts = Some(texts.clone());
-        for (user, id) in self.all_sessions()? {
-            let sessions = self.user(&user)?;
-            self.transact(|txn| sessions.index_anew(txn, &texts, &id))?;
-            texts.tend(&self.db, &*user)?;
-        }
-        let layout = &self.layout;
-        self.transact(|txn| Ok(txn.put(layout.index, layout::has_texts_key()?, [])?))?;
-        Ok(self)
-    }
-
-    /// Drops the index. `with_text_index` makes it anew.
-    pub fn without_text_index(mut self) -> Result<Self> {
-        self.texts = None;
-        let keyspace = index()?.keyspace();
-        let layout = &self.layout;
-        self.transact(|txn| Ok(txn.delete(layout.index, layout::has_texts_key()?)?))?;
-        for (user, _) in self.all_sessions()? {
-            self.transact(|txn| Ok(txn.delete_range(layout.index, layout::holders_range(&user)?)?))?;
-        }
-        self.db.drop_keyspace(keyspace)?;
-        Ok(self)
-    }
-
-    /// Users and ids of all sessions.
-    fn all_sessions(&self) -> Result<Vec<(String, String)>> {
-        let snapshot = self.db.snapshot()?;
-        let all = storage_core::KeyRange::all();
-        let keys = snapshot.range(self.layout.sessions, &all, Direction::Forward)?.keys()?;
-        keys.iter().map(|key| Ok(layout::header_in(key)?)).collect()
-    }
-}
-
-impl<E: Engine> Sessions<E> {
-    /// `InvalidArgument` where the store has no index.
-    pub(super) fn texts(&self) -> Result<&TextIndex> {
-        self.store
-            .texts
-            .as_ref()
-            .ok_or_else(|| SessionError::invalid("the store has no text index: `with_text_index` makes one"))
-    }
-
-    /// Does what a write left to do, so that searches stay fast.
-    ///
-    /// The write has taken place, and the index is right either way; so what fails here is left to the next write, which
-    /// meets it again.
-    pub(super) fn tend_texts(&self) {
-        if let Some(texts) = &self.store.texts {
-            texts.tend(&self.store.db, &*self.user).ok();
-        }
-    }
-
+impl<E: Engine> Writing<'_, E> {
     /// Takes what a session says of itself, and where its messages are, in place of what it said before. Called before
     /// its header is put.
     pub(super) fn note_session(&self, txn: &mut Transaction<'_, E>, id: &str, header: &Header) -> Result<()> {
-        let Some(texts) = &self.store.texts else { return Ok(()) };
+        if !self.keeps_texts {
+            return Ok(());
+        }
         let before = match self.find_header(txn, id) {
             // It was deleted or is put anew, as a whole.
             Err(SessionError::Corrupt { .. }) => None,
@@ -145,7 +82,7 @@ impl<E: Engine> Sessions<E> {
         }
         match before.is_some_and(|before| of_session(&before) == of_session(header)) {
             true => Ok(()),
-            false => self.put_session(txn, texts, id, header),
+            false => self.put_session(txn, id, header),
         }
     }
 
@@ -156,7 +93,7 @@ impl<E: Engine> Sessions<E> {
         id: &str,
         segments: &[Uuid],
     ) -> Result<()> {
-        let Some(texts) = &self.store.texts else { return Ok(()) };
+        let Some(texts) = self.kept_texts() else { return Ok(()) };
         texts.remove(txn, &*self.user, Document::Session(id.to_owned()).key()?)?;
         for segment in segments {
             txn.delete(self.store.layout.index, layout::holder_key(&self.user, *segment, id)?)?;
@@ -172,9 +109,10 @@ impl<E: Engine> Sessions<E> {
         position: u64,
         content: &str,
     ) -> Result<()> {
-        let Some(texts) = &self.store.texts else { return Ok(()) };
-        let document = Document::Message(segment, position).key()?;
-        Ok(texts.put(txn, &*self.user, document, &[(CONTENT, content)])?)
+        match self.keeps_texts {
+            true => self.put_message(txn, segment, position, content),
+            false => Ok(()),
+        }
     }
 
     /// Lets go of what is said in a segment from a position on. Called before the chunks go.
@@ -184,7 +122,7 @@ impl<E: Engine> Sessions<E> {
         segment: Uuid,
         from: u64,
     ) -> Result<()> {
-        let Some(texts) = &self.store.texts else { return Ok(()) };
+        let Some(texts) = self.kept_texts() else { return Ok(()) };
         let range = layout::segment_range(&self.user, segment)?;
         let chunks = txn.range(self.store.layout.messages, range, Direction::Forward)?.keys()?;
         let starts = chunks.iter().map(|key| layout::position_in(key)).collect::<StorageResult<Vec<_>>>()?;
@@ -201,12 +139,19 @@ impl<E: Engine> Sessions<E> {
 
     /// Lets go of everything that the user said.
     pub(super) fn forget_all(&self, txn: &mut Transaction<'_, E>) -> Result<()> {
-        match &self.store.texts {
+        match self.kept_texts() {
             Some(texts) => Ok(texts.remove_all(txn, &*self.user)?),
             None => Ok(()),
         }
     }
 
+    /// The index, where it is kept.
+    fn kept_texts(&self) -> Option<&TextIndex> {
+        self.keeps_texts.then_some(&self.store.texts)
+    }
+}
+
+impl<E: Engine> Sessions<E> {
     /// The sessions that have spans of a segment.
     pub(super) fn holders<R: Read>(&self, reader: &R, segment: Uuid) -> Result<Vec<String>> {
         let range = layout::holders_of(&self.user, segment)?;
@@ -214,33 +159,24 @@ impl<E: Engine> Sessions<E> {
         keys.iter().map(|key| Ok(layout::holder_in(key)?)).collect()
     }
 
-    fn put_session(
+    /// Indexes what is said at a position of a segment.
+    pub(super) fn put_message(
         &self,
         txn: &mut Transaction<'_, E>,
-        texts: &TextIndex,
-        id: &str,
-        header: &Header,
+        segment: Uuid,
+        position: u64,
+        content: &str,
     ) -> Result<()> {
+        let document = Document::Message(segment, position).key()?;
+        Ok(self.store.texts.put(txn, &*self.user, document, &[(CONTENT, content)])?)
+    }
+
+    /// Indexes what a session says of itself.
+    pub(super) fn put_session(&self, txn: &mut Transaction<'_, E>, id: &str, header: &Header) -> Result<()> {
         let (name, prompt, tags) = of_session(header);
         let mut said = vec![(NAME, name), (PROMPT, prompt)];
         said.extend(tags.iter().map(|tag| (TAGS, tag.as_str())));
-        Ok(texts.put(txn, &*self.user, Document::Session(id.to_owned()).key()?, &said)?)
-    }
-
-    /// Takes a session that was stored without the index.
-    fn index_anew(&self, txn: &mut Transaction<'_, E>, texts: &TextIndex, id: &str) -> Result<()> {
-        let Some(header) = self.find_header(txn, id)? else { return Ok(()) };
-        for segment in segments(&header.spans) {
-            txn.put(self.store.layout.index, layout::holder_key(&self.user, segment, id)?, [])?;
-        }
-        for span in &header.spans {
-            for chunk in self.chunks(txn, span).map_err(|error| error.of(id))? {
-                for (position, message) in (chunk.start..).zip(&chunk.messages) {
-                    self.note_message(txn, span.segment(), position, message.content())?;
-                }
-            }
-        }
-        self.put_session(txn, texts, id, &header)
+        Ok(self.store.texts.put(txn, &*self.user, Document::Session(id.to_owned()).key()?, &said)?)
     }
 }
 
