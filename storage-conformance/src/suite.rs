@@ -299,7 +299,7 @@ pub(crate) fn cover_all<S: Subject>(
         match survives >= needed {
             true => println!("not in one process: 1 case: {case} after {crash}"),
             false => {
-                println!("not applicable: survives no more than {survives:?}: 1 case: {case} after {crash}")
+                println!("not applicable: survives no more than {survives:?}: 1 case: {case} after {crash}");
             }
         }
     }
