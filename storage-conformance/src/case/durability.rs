@@ -28,13 +28,7 @@ pub(crate) fn durabilities_mix_in_commit_order<S: Subject>(subject: &S) -> Resul
     let db = open(subject)?;
     for round in 0..20 {
         let durability = if round % 3 == 0 { Durability::Sync } else { Durability::Deferred };
-        db.put_with(
-            notes(),
-            (round % 4).to_string(),
-            round.to_string(),
-            Attributes::new(),
-            durability.into(),
-        )?;
+        db.put_with(notes(), (round % 4).to_string(), round.to_string(), Attributes::new(), durability)?;
     }
     assert_eq!(all(&db, notes())?, "0=16 1=17 2=18 3=19");
     db.sync()?;
