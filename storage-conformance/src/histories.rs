@@ -24,32 +24,33 @@ use crate::{list_append, model};
 #[macro_export]
 macro_rules! history_tests {
     ($open:expr, model: $compared:expr, list_append: $appended:expr, seed: $seed:expr $(,)?) => {
-        fn failures() -> &'static std::path::Path {
-            std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        /// Where a history that fails is saved: where cargo lets integration tests write.
+        fn failures() -> std::path::PathBuf {
+            option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, std::path::PathBuf::from)
         }
 
         #[test]
         fn histories_go_as_the_model_says() {
             let make = || $crate::SubjectOf::new($open);
-            $crate::histories::go_as_the_model_says(&make, $compared, $seed, failures());
+            $crate::histories::go_as_the_model_says(&make, $compared, $seed, &failures());
         }
 
         #[test]
         fn histories_go_as_the_model_says_erased() {
             let make = || $crate::SubjectOf::erased($open);
-            $crate::histories::go_as_the_model_says_erased(&make, $compared, $seed, failures());
+            $crate::histories::go_as_the_model_says_erased(&make, $compared, $seed, &failures());
         }
 
         #[test]
         fn histories_are_strictly_serializable() {
             let make = || $crate::SubjectOf::new($open);
-            $crate::histories::are_strictly_serializable(&make, $appended, $seed, failures());
+            $crate::histories::are_strictly_serializable(&make, $appended, $seed, &failures());
         }
 
         #[test]
         fn histories_are_strictly_serializable_erased() {
             let make = || $crate::SubjectOf::erased($open);
-            $crate::histories::are_strictly_serializable_erased(&make, $appended, $seed, failures());
+            $crate::histories::are_strictly_serializable_erased(&make, $appended, $seed, &failures());
         }
     };
 }
