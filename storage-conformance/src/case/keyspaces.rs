@@ -98,6 +98,8 @@ pub(crate) fn keyspaces_appear_while_they_are_read<S: Subject>(subject: &S) -> R
     let db = open(subject)?;
     let keyspaces =
         (0..64).map(|at| Keyspace::new(&format!("appearing_{at}"))).collect::<Result<Vec<_>>>()?;
+    // An engine that refuses commits fails here, not in a reader that waits for one.
+    db.put(notes(), "k", "first")?;
     let is_over = AtomicBool::new(false);
     let read = || -> Result<()> {
         // Who waits for the last one looks for it while all the others appear.
