@@ -12,10 +12,10 @@ use crate::subject::{Power, Subject};
 
 /// Makes one `#[test]` of every case for an engine, on its own type (`typed`) and on `AnyEngine` (`erased`).
 ///
-/// The expression makes a fresh [`Subject`] and is evaluated for every case; with `erased:` before it, the tests are
-/// made on `AnyEngine` alone, for a second way to open an engine whose type has them. What the engine cannot have is named
-/// behind it; cases that need it say so instead of running, and the test `coverage` lists them. Stating a power that
-/// is there, or none for one that is missing, fails.
+/// The expression makes a fresh [`Subject`] and is evaluated for every case. With `erased:` before it, the tests are made
+/// on `AnyEngine` alone: for a second way to open an engine whose own type has them. What the engine cannot have is named
+/// behind it; cases that need it say so instead of running, and the test `coverage` lists them. Stating a power that is
+/// there, or none for one that is missing, fails.
 ///
 /// ```
 /// use storage_conformance::Damageable;

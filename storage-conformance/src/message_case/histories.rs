@@ -10,6 +10,7 @@ use storage_stores::messages::{
 };
 
 use super::{assert_agree, at, id, json, timed};
+use crate::history::Random;
 use crate::subject::Subject;
 
 /// Seeds that the suite runs, and how many changes each makes.
@@ -22,19 +23,17 @@ const CATEGORIES: [&str; 6] = ["a", "a:c", "a+1", "", "ü", "b"];
 /// More types than the head of a stream has places for.
 const TYPES: usize = 20;
 
-/// A plain sequence of numbers: xorshift.
-struct Random(u64);
+/// What a history draws.
+struct Draws(Random);
 
-impl Random {
+impl Draws {
+    /// A number under `bound`; zero where nothing is under it.
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound.max(1)
+        self.0.below(bound.max(1))
     }
 
     fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
+        self.0.one_in(count)
     }
 
     fn of<T: Copy>(&mut self, list: &[T]) -> T {
@@ -105,7 +104,7 @@ impl Model {
         before.or_else(|| self.log.first_key_value()).map(|(_, message)| message.time)
     }
 
-    fn any(&self, random: &mut Random) -> Option<Message> {
+    fn any(&self, random: &mut Draws) -> Option<Message> {
         let at = random.below(self.log.len() as u64) as usize;
         self.log.values().nth(at).cloned()
     }
@@ -120,7 +119,7 @@ impl Model {
 }
 
 /// Writes one to three parts at once, now and then at a version that is not there.
-fn write<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Random) -> Result<()> {
+fn write<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Draws) -> Result<()> {
     let mut versions: BTreeMap<String, i64> = BTreeMap::new();
     let (mut writes, mut expected, mut is_refused) = (Vec::new(), Vec::new(), false);
     for _ in 0..=random.below(3) {
@@ -180,7 +179,7 @@ fn write<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Rand
 fn import<E: Engine>(
     messages: &Messages<E>,
     model: &mut Model,
-    random: &mut Random,
+    random: &mut Draws,
     now: Timestamp,
 ) -> Result<()> {
     let renumber = random.one_in(4);
@@ -245,7 +244,7 @@ fn import<E: Engine>(
 }
 
 /// Deletes from the beginning of a stream, or all of it.
-fn delete<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Random) -> Result<()> {
+fn delete<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Draws) -> Result<()> {
     let stream = random.of(&STREAMS);
     let own: Vec<_> = model.stream(stream).into_iter().cloned().collect();
     let (gone, deleted): (Vec<_>, _) = match random.below(4) {
@@ -280,7 +279,7 @@ fn delete<E: Engine>(messages: &Messages<E>, model: &mut Model, random: &mut Ran
 }
 
 /// Reads with random conditions, page by page to the end.
-fn read<E: Engine>(messages: &Messages<E>, model: &Model, random: &mut Random) -> Result<()> {
+fn read<E: Engine>(messages: &Messages<E>, model: &Model, random: &mut Draws) -> Result<()> {
     let source = random.below(3);
     let (stream, category) = (random.of(&STREAMS), random.of(&CATEGORIES));
     let place = |message: &Message| if source == 0 { message.position } else { message.global_position };
@@ -309,7 +308,7 @@ fn read<E: Engine>(messages: &Messages<E>, model: &Model, random: &mut Random) -
         query = query.global_position(at(least));
         expected.retain(|message| message.global_position >= least);
     }
-    let time = |random: &mut Random| {
+    let time = |random: &mut Draws| {
         let some = model.any(random).map_or(0, |message| message.time.as_nanos());
         Timestamp::from_nanos((some + random.below(3)).saturating_sub(1))
     };
@@ -370,7 +369,7 @@ fn read<E: Engine>(messages: &Messages<E>, model: &Model, random: &mut Random) -
 fn change<E: Engine>(
     messages: &Messages<E>,
     model: &mut Model,
-    random: &mut Random,
+    random: &mut Draws,
     clock: &ManualClock,
     number: usize,
 ) -> Result<()> {
@@ -409,7 +408,7 @@ pub(crate) fn random_histories_agree_with_a_plain_list<S: Subject>(subject: &S) 
     let (messages, clock) = timed(subject)?;
     for seed in SEEDS {
         println!("seed {seed}");
-        let mut random = Random(seed);
+        let mut random = Draws(Random::new(seed));
         let times = if seed % 2 == 0 { Times::Any } else { Times::Ordered };
         let mut model = Model { times, ..Model::default() };
         for number in 0..CHANGES {

@@ -9,6 +9,7 @@ use storage_stores::sessions::{
 
 use super::{USER, assert_agree, records};
 use crate::case;
+use crate::history::Random;
 use crate::subject::Subject;
 
 /// The sessions that a history changes.
@@ -18,15 +19,13 @@ const IDS: [&str; 4] = ["a", "b", "c", "d"];
 const SEEDS: [u64; 2] = [1, 2];
 const CHANGES: usize = 100;
 
-/// A plain sequence of numbers: xorshift.
-struct Random(u64);
+/// What a history draws.
+struct Draws(Random);
 
-impl Random {
+impl Draws {
+    /// A number under `bound`; zero where nothing is under it.
     fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound.max(1) as u64).expect("it is below a usize")
+        self.0.place(bound.max(1))
     }
 
     fn id(&mut self) -> &'static str {
@@ -68,7 +67,7 @@ fn without_ids(messages: &[ChatMessage]) -> Vec<ChatMessage> {
 fn change<E: Engine>(
     sessions: &Sessions<E>,
     model: &mut Model,
-    random: &mut Random,
+    random: &mut Draws,
     number: usize,
 ) -> Result<()> {
     let (id, other) = (random.id(), random.id());
@@ -157,7 +156,7 @@ pub(crate) fn random_changes_agree_with_plain_copies<S: Subject>(subject: &S) ->
     let store = SessionStore::open(&case::open(subject)?)?.with_durability(Durability::Deferred);
     for seed in SEEDS {
         let sessions = store.user(&format!("{USER}-{seed}"))?;
-        let (mut model, mut random) = (Model::new(), Random(seed));
+        let (mut model, mut random) = (Model::new(), Draws(Random::new(seed)));
         for number in 0..CHANGES {
             if number == CHANGES / 2 {
                 // By another handle, which the one that goes on writing does not know of.
